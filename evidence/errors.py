@@ -1,0 +1,69 @@
+"""Errors of the evidence floor, and the root of every error that evtl raises on purpose."""
+
+from dataclasses import dataclass
+
+
+class EvtlError(Exception):
+    """Something a user can act on: the message says where, what was found, what is allowed."""
+
+
+class EvidenceError(EvtlError):
+    """The evidence store cannot do what was asked."""
+
+
+class UnknownTermError(EvidenceError):
+    """A word is in no vocabulary; the message names the nearest terms."""
+
+
+class StudyNotFoundError(EvidenceError):
+    """No study has the given key."""
+
+
+class QueryRefusedError(EvidenceError):
+    """A query is something other than one read-only SELECT, or exceeds its limits."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One bad cell of an input file.
+
+    Attributes
+    ----------
+    file : str
+        Name of the file.
+    row : int
+        Line of the file, the header being line 1; 0 for the file as a whole.
+    column : str
+        Column name, or ``"-"`` for the row as a whole.
+    found : str
+        The text that was found.
+    allowed : str
+        What is allowed there.
+    """
+
+    file: str
+    row: int
+    column: str
+    found: str
+    allowed: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.file}, row {self.row}, column {self.column}: "
+            f"found {self.found!r}; {self.allowed}"
+        )
+
+
+class IngestError(EvidenceError):
+    """An input file has bad rows; nothing was stored.
+
+    Parameters
+    ----------
+    problems : tuple of Problem
+        Every bad cell, in file order.
+    """
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(f"{len(problems)} problem(s), nothing was stored:\n{lines}")

@@ -1,0 +1,191 @@
+"""Frozen records that leave the store; ORM rows never do."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from evidence.vocabulary import (
+    Approach,
+    Augmentation,
+    ClaimKind,
+    Head,
+    Initialisation,
+    Metric,
+    Operator,
+    Role,
+    Task,
+    Visualization,
+)
+
+
+class Record(BaseModel):
+    """Base of every record that crosses a floor: immutable, unknown fields refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TaskProfile(Record):
+    """The user's question: what is to be learned from which images.
+
+    Attributes
+    ----------
+    modality, anatomy : str
+        Canonical keys of `evidence.vocabulary`; anatomy None when not said.
+    n_images : int
+        Images before augmentation.
+    n_classes : int or None
+        None when not said, and for regression.
+    task : str
+        ``classification`` or ``regression``.
+    n_augmented : int or None
+        Images after offline augmentation, where it is planned.
+    """
+
+    schema_version: Literal[1] = 1
+    modality: str
+    anatomy: str | None = None
+    n_images: int = Field(ge=1, le=10**9)
+    n_classes: int | None = Field(default=None, ge=2, le=100_000)
+    task: Literal["classification", "regression"] = "classification"
+    n_augmented: int | None = Field(default=None, ge=1, le=10**12)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "TaskProfile":
+        if self.n_augmented is not None and self.n_augmented < self.n_images:
+            msg = f"n_augmented ({self.n_augmented}) is below n_images ({self.n_images})"
+            raise ValueError(msg)
+        if self.task == "regression" and self.n_classes is not None:
+            msg = "regression has no classes: leave out n_classes"
+            raise ValueError(msg)
+        return self
+
+
+class Evaluation(Record):
+    """One metric value as a review printed it.
+
+    `value` is a fraction for rates and in the study's own unit for ``mae``; with the operator
+    ``>`` it is a lower bound, with ``range`` it runs to `value_high`. Neither is a point.
+    """
+
+    metric: Metric
+    operator: Operator
+    value: float
+    value_high: float | None = None
+
+
+class Study(Record):
+    """One publication with what is needed to cite it."""
+
+    key: str
+    first_author: str
+    year: int
+    title: str | None = None
+    venue: str = ""
+    doi: str | None = None
+
+    @property
+    def citation(self) -> str:
+        """Author, year, title and DOI in one line."""
+        title = f", {self.title}" if self.title else ""
+        doi = f", doi:{self.doi}" if self.doi else ""
+        return f"{self.first_author} {self.year}{title}{doi}"
+
+
+class ArmRecord(Record):
+    """One backbone x approach x initialisation x head on a data set of a study.
+
+    The task fields (`modality` to `n_augmented`) are those of the extraction, repeated on each
+    of its arms so that the recommender needs nothing else.
+    """
+
+    schema_version: Literal[1] = 1
+    study: Study
+    review: str
+    locator: str
+    role: Role
+    backbone: str
+    family: str
+    approach: Approach
+    initialisation: Initialisation
+    head: Head
+    modality: str | None
+    anatomy: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    n_classes: int | None
+    n_images: int | None
+    n_augmented: int | None
+    augmentation: Augmentation
+    visualization: Visualization
+    evaluations: tuple[Evaluation, ...]
+
+
+class Claim(Record):
+    """A statement of a review, with its section and figure."""
+
+    key: str
+    review: str
+    kind: ClaimKind
+    topic: str
+    section: str
+    statement: str
+    value: str = ""
+    unit: str = ""
+    note: str = ""
+
+
+class Backbone(Record):
+    """A pretrained network by its name in the literature, and the model that carries it out.
+
+    `n_parameters` and `n_macs` (multiply-accumulates of one image at `input_px`) were counted
+    with the 1000-class head; all are None where no library has the model.
+    """
+
+    name: str
+    family: str
+    library: Literal["timm", "torchvision", ""] = ""
+    model: str = ""
+    input_px: int | None = None
+    n_parameters: int | None = None
+    n_macs: int | None = None
+    year: int | None = None
+    note: str = ""
+
+
+class RunRecord(Record):
+    """One training of ours, as stored; never counted as a study.
+
+    `metrics` maps split -> metric -> ``{"value", "low", "high"}``.
+    """
+
+    schema_version: Literal[1] = 1
+    run_id: str
+    started_at: str
+    status: Literal["finished", "failed"]
+    folder: str
+    modality: str
+    anatomy: str | None
+    task: str
+    n_images: int
+    n_classes: int | None
+    backbone_recommended: str
+    backbone: str
+    weights: str
+    approach: str
+    head: str
+    seed: int
+    device: str
+    seconds: float
+    metrics: dict[str, dict[str, dict[str, float | None]]]
+    digests: dict[str, str]
+    versions: dict[str, str]
+    error: str = ""
+
+
+class Corpus(Record):
+    """Everything of the store that a recommendation rests on."""
+
+    digest: str
+    arms: tuple[ArmRecord, ...]
+    claims: tuple[Claim, ...]
+    backbones: tuple[Backbone, ...]
+    runs: tuple[RunRecord, ...] = ()

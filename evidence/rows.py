@@ -1,0 +1,245 @@
+"""One pydantic model per corpus file: what a row may hold, and why it is refused."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from evidence.errors import UnknownTermError
+from evidence.notation import (
+    ArmNotation,
+    CountNotation,
+    EvaluationNotation,
+    items,
+    parse_arm,
+    parse_count,
+    parse_evaluation,
+)
+from evidence.vocabulary import (
+    ANATOMY,
+    MODALITY,
+    Approach,
+    Augmentation,
+    ClaimKind,
+    ClassType,
+    Head,
+    Initialisation,
+    Task,
+    Visualization,
+    Vocabulary,
+)
+
+
+def _blank_is_none(text: Any) -> Any:
+    return None if text == "" else text
+
+
+def _blank_is(default: str) -> BeforeValidator:
+    return BeforeValidator(lambda text: default if text == "" else text)
+
+
+def _canonical(vocabulary: Vocabulary) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        try:
+            key = vocabulary.resolve(text)
+        except UnknownTermError as error:
+            raise ValueError(str(error)) from None
+        if key != text:
+            msg = f"write the canonical key {key!r}"
+            raise ValueError(msg)
+        return text
+
+    return check
+
+
+def _each(parse: Callable[[str], Any]) -> BeforeValidator:
+    return BeforeValidator(lambda cell: tuple(parse(item) for item in items(cell)))
+
+
+def _task(word: str) -> str:
+    if word not in get_args(Task):
+        msg = f"{word!r} is none of {', '.join(get_args(Task))}"
+        raise ValueError(msg)
+    return word
+
+
+Count = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_blank_is_none)]
+Positive = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_blank_is_none)]
+Doi = Annotated[str, Field(pattern=r"^10\.\S+/\S+$")]
+Words = Annotated[tuple[str, ...], BeforeValidator(items)]
+Name = Annotated[str, Field(min_length=1)]
+
+
+class Row(BaseModel):
+    """Base of every corpus row: unknown columns refused, text stripped."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    #: Columns that together name a row, for finding duplicates.
+    natural_key: ClassVar[tuple[str, ...]]
+
+
+class ReviewRow(Row):
+    """A row of ``reviews.csv``."""
+
+    natural_key = ("review",)
+
+    review: Name
+    title: Name
+    authors: Name
+    journal: Name
+    year: int
+    volume: str
+    pages: str
+    doi: Doi
+    review_type: Literal["scoping", "systematic", "literature", "review"]
+    window_start: str
+    window_end: str
+    databases: str
+    n_included: Count
+    n_included_note: str
+    agreement: str
+
+
+class PublicationRow(Row):
+    """A row of ``publications.csv``: one study as it is cited."""
+
+    natural_key = ("study_key",)
+
+    study_key: Name
+    first_author: Name
+    authors: Name
+    year: Annotated[int, Field(ge=1990, le=2100)]
+    title: Annotated[str | None, BeforeValidator(_blank_is_none)]
+    venue: str
+    doi: Annotated[Doi | None, BeforeValidator(_blank_is_none)]
+    cited_from: Name
+
+
+class BackboneRow(Row):
+    """A row of ``backbones.csv``."""
+
+    natural_key = ("backbone",)
+
+    backbone: Name
+    family: Name
+    aliases: Words
+    library: Literal["timm", "torchvision", ""]
+    model: str
+    input_px: Positive
+    n_parameters: Positive
+    n_macs: Positive
+    year: Positive
+    note: str
+
+
+class ClaimRow(Row):
+    """A row of ``claims.csv``."""
+
+    natural_key = ("claim",)
+
+    claim: Name
+    review: Name
+    kind: ClaimKind
+    topic: Name
+    section: Name
+    statement: Name
+    value: str
+    unit: str
+    note: str
+
+
+class CellRow(Row):
+    """A row of ``cells.csv``: one cell of a printed table, letter for letter."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
+    natural_key = ("review", "study_key", "table", "column")
+
+    review: Name
+    study_key: Name
+    table: Name
+    row: Name
+    ref_printed: str
+    column: Name
+    printed: str
+
+
+class StudyRow(Row):
+    """A row of ``studies.csv``: one review's extraction of one study."""
+
+    natural_key = ("review", "study_key")
+
+    review: Name
+    study_key: Name
+    status: Literal["extracted", "known"]
+    table: Name
+    position: Annotated[int, Field(ge=1)]
+    row_label: Name
+    ref_printed: str
+    ref: str
+    reading: Literal["as_printed", "repaired", "inferred"]
+    year: Annotated[int, Field(ge=1990, le=2100)]
+    image_type: str
+    modality: Annotated[
+        Annotated[str, AfterValidator(_canonical(MODALITY))] | None,
+        BeforeValidator(_blank_is_none),
+    ]
+    anatomy: Annotated[tuple[str, ...], _each(_canonical(ANATOMY))]
+    objective: str
+    task: Annotated[tuple[Task, ...], _each(_task)]
+    subject: Literal["human", "animal", ""]
+    backbone: Annotated[tuple[ArmNotation, ...], _each(parse_arm)]
+    benchmarks: Annotated[tuple[ArmNotation, ...], _each(parse_arm)]
+    approach_as_printed: str
+    approach: Approach | Literal[""]
+    initialisation: Initialisation | Literal[""]
+    head: Head | Literal[""]
+    layers_unfrozen: str
+    class_type: ClassType
+    n_classes: Annotated[Annotated[int, Field(ge=2)] | None, BeforeValidator(_blank_is_none)]
+    n_images: Positive
+    n_augmented: Positive
+    augmentation: Annotated[Augmentation, _blank_is("unknown")]
+    counts: Annotated[tuple[CountNotation, ...], _each(parse_count)]
+    evaluations: Annotated[tuple[EvaluationNotation, ...], _each(parse_evaluation)]
+    visualization: Annotated[Visualization, _blank_is("unknown")]
+    veracity: str
+    n_experts: Count
+    preprocessing: Literal["yes", "no", "roi", ""]
+    image_size_px: Annotated[str, Field(pattern=r"^(\d+x\d+(x\d+)?(;\d+x\d+)*)?$")]
+    n_datasets: Count
+    specialist_comparison: Literal["yes", "no", "unknown", ""]
+    n_specialists: Count
+    traditional_comparison: Literal["yes", "no", "unknown", ""]
+    software: str
+    hardware: str
+    team: str
+    note: str
+
+    @field_validator("n_augmented")
+    @classmethod
+    def _grows(cls, value: int | None, info: ValidationInfo) -> int | None:
+        n_images = info.data.get("n_images")
+        if value is not None and n_images is not None and value < n_images:
+            msg = f"augmentation does not shrink a data set of {n_images}"
+            raise ValueError(msg)
+        return value
+
+    @model_validator(mode="after")
+    def _extracted_has_arms(self) -> "StudyRow":
+        if self.status == "extracted" and not self.backbone:
+            msg = "an extracted study names at least one backbone ('unknown' if not printed)"
+            raise ValueError(msg)
+        if self.backbone and not all(arm.approach or self.approach for arm in self.backbone):
+            msg = "give the approach in its column or in each arm (backbone/approach)"
+            raise ValueError(msg)
+        return self

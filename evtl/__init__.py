@@ -1,0 +1,1 @@
+"""The front door of evtl: use cases and the command line."""

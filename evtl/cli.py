@@ -1,0 +1,202 @@
+"""The command line: parse, call one service, render."""
+
+import csv
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from evidence.errors import EvtlError
+from evtl import render, services
+from evtl.render import Format
+from evtl.services import TaskOptions
+
+app = typer.Typer(
+    name="evtl",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Which pretrained network, transferred how? Published evidence, advice, training.",
+)
+
+Task = Literal["classification", "regression"]
+Device = Literal["auto", "cuda", "cpu"]
+ModalityOption = Annotated[
+    str | None, typer.Option("--modality", help="How the images were made, e.g. ultrasound.")
+]
+AnatomyOption = Annotated[
+    str | None, typer.Option("--anatomy", help="What they show, e.g. breast.")
+]
+NumberOption = Annotated[
+    int | None, typer.Option("--n", help="Number of images, before augmentation.")
+]
+ClassesOption = Annotated[int | None, typer.Option("--classes", help="Number of classes.")]
+TaskOption = Annotated[Task, typer.Option("--task", help="What is to be learned.")]
+AugmentedOption = Annotated[
+    int | None, typer.Option("--augmented-n", help="Number of images after augmentation.")
+]
+DeviceOption = Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def recommend(
+    modality: ModalityOption = None,
+    n: NumberOption = None,
+    anatomy: AnatomyOption = None,
+    classes: ClassesOption = None,
+    task: TaskOption = "classification",
+    augmented_n: AugmentedOption = None,
+    top: Annotated[int, typer.Option(min=1, help="Choices to show.")] = 5,
+    as_json: JsonOption = False,
+    save: Annotated[Path | None, typer.Option(help="Write the training plan here.")] = None,
+) -> None:
+    """Say which network, transferred how, on whose evidence, and how sure that is.
+
+    Example: evtl recommend --modality ultrasound --n 800 --anatomy breast --save plan.json
+    """
+    if n is None:
+        raise typer.BadParameter("missing: how many images are there?", param_hint="--n")
+    found = services.recommend(TaskOptions(modality, n, anatomy, classes, task, augmented_n))
+    if save is not None:
+        services.save_plan(found.plan, save)
+    if as_json:
+        shown = found.model_copy(update={"ranking": found.ranking[:top]})
+        typer.echo(shown.model_dump_json(indent=2))
+    else:
+        typer.echo(render.recommendation(found, top))
+        if save is not None:
+            typer.echo(f"\nPlan written to {save}; carry it out: evtl train DATA --plan {save}")
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT.")],
+    form: Annotated[Format, typer.Option("--format", help="How to write the rows.")] = Format.table,
+) -> None:
+    """Ask the evidence store in SQL, read-only.
+
+    The view study_features has a row for each extraction of a study.
+
+    Example: evtl sql "SELECT family, count(*) FROM study_features GROUP BY 1 ORDER BY 2 DESC"
+    """
+    result = services.sql(query)
+    typer.echo(render.answer(result, form))
+    if result.truncated:
+        typer.echo(f"only the first {len(result.rows)} rows are shown; add a LIMIT", err=True)
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Argument(help="Folder of class folders, or with a CSV.")],
+    modality: ModalityOption = None,
+    n: NumberOption = None,
+    anatomy: AnatomyOption = None,
+    classes: ClassesOption = None,
+    task: TaskOption = "classification",
+    augmented_n: AugmentedOption = None,
+    plan: Annotated[Path | None, typer.Option(help="Carry out this plan instead.")] = None,
+    device: DeviceOption = "auto",
+    epochs: Annotated[int | None, typer.Option(help="Epochs of fine-tuning.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of split, training and bootstrap.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; default runs/<id>.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Recommend and train at once on a folder of images.
+
+    DATA holds one folder per class, or a CSV with the columns file,label[,group][,split].
+
+    Example: evtl train my-images --modality ultrasound --anatomy breast
+    """
+    from evtl.progress import progress_bar  # noqa: PLC0415  (rich only where a bar is drawn)
+
+    options = TaskOptions(modality, n, anatomy, classes, task, augmented_n)
+    with progress_bar() as progress:
+        result, folder = services.train(
+            data, options, plan, seed=seed, epochs=epochs, device=device, out=out,
+            progress=progress,
+        )  # fmt: skip
+    if as_json:
+        typer.echo(result.model_dump_json(indent=2))
+        return
+    typer.echo(f"Backbone: {result.backbone} ({result.weights.partition(' sha256')[0]})")
+    if result.fallback_reason:
+        typer.echo(f"  recommended was {result.backbone_recommended}: {result.fallback_reason}")
+    typer.echo(f"Approach: {result.approach}, head {result.head} ({result.head_setting})")
+    counts = ", ".join(f"{part} {count}" for part, count in sorted(result.n_per_part.items()))
+    typer.echo(f"Images: {result.n_images} ({counts}), classes {', '.join(result.classes)}")
+    typer.echo(render.metrics(result.model_dump()["metrics"]))
+    for warning in result.warnings:
+        typer.echo(f"Mind: {warning}")
+    typer.echo(f"{result.seconds:.0f} s on {result.device}. Run folder: {folder.path}")
+
+
+@app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    images: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
+    form: Annotated[Literal["csv", "json"], typer.Option("--format")] = "csv",
+    device: DeviceOption = "auto",
+) -> None:
+    """Apply a trained model to images: the probability of each class.
+
+    Example: evtl predict runs/20260101T120000000000Z-1a2b3c4d new.png --format json
+    """
+    found = services.predict(run, images, device=device)
+    if form == "json":
+        rows = [prediction.model_dump() for prediction in found]
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", "predicted", *(f"p_{name}" for name in found[0].probabilities)])
+    writer.writerows([p.file, p.predicted, *p.probabilities.values()] for p in found)
+    typer.echo(text.getvalue(), nl=False)
+
+
+@app.command()
+def runs(as_json: JsonOption = False) -> None:
+    """List the trainings recorded in the store, oldest first.
+
+    Example: evtl runs
+    """
+    records = services.runs()
+    if as_json:
+        typer.echo(json.dumps([record.model_dump() for record in records], indent=2))
+    elif records:
+        typer.echo(render.runs(records))
+    else:
+        typer.echo("no run is recorded yet; train one: evtl train DATA --modality ...")
+
+
+@app.command("sample-data")
+def sample_data(
+    folder: Annotated[Path, typer.Argument(help="New folder.")],
+    n: Annotated[int, typer.Option("--n", help="Number of images.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same images.")] = 0,
+) -> None:
+    """Write a synthetic breast-ultrasound set, to try the software with.
+
+    Example: evtl sample-data sample --n 200 --seed 0
+    """
+    count = services.sample_data(folder, n_images=n, seed=seed)
+    typer.echo(f"{count} SYNTHETIC images written to {folder}")
+
+
+def main() -> None:
+    """Run the command line; an expected error is one message on stderr and exit status 1."""
+    try:
+        app()
+    except EvtlError as error:
+        sys.exit(f"evtl: {error}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith(("evidence", "recommender", "trainer", "evtl")):
+            raise
+        sys.exit(f"evtl: {error.name} is not installed; pip install 'evtl[train]'")
+    except BrokenPipeError:
+        # The reader has seen enough; keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,185 @@
+"""Answers as text: tables, CSV, JSON, Markdown, and a recommendation in words."""
+
+import csv
+import io
+import json
+import textwrap
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import Any
+
+from evidence.queries import Answer
+from evidence.records import RunRecord
+from recommender.records import Choice, Cost, Disagreement, Recommendation
+
+WIDTH = 96
+
+
+class Format(StrEnum):
+    """How rows are written."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    markdown = "markdown"
+
+
+def answer(result: Answer, form: Format) -> str:
+    """Rows of a query in the asked format; missing values are empty (JSON: null)."""
+    if form is Format.json:
+        rows = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+        return json.dumps(rows, indent=2, ensure_ascii=False, default=str)
+    cells = [["" if value is None else str(value) for value in row] for row in result.rows]
+    if form is Format.csv:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([result.columns, *cells])
+        return text.getvalue().rstrip("\n")
+    if form is Format.markdown:
+        escaped = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in cells]
+        rule = ["---"] * len(result.columns)
+        return "\n".join(f"| {' | '.join(row)} |" for row in [result.columns, rule, *escaped])
+    return table(result.columns, cells)
+
+
+def table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    """Left-aligned columns under a rule."""
+    flat = [[cell.replace("\n", " ") for cell in row] for row in cells]
+    widths = [max(map(len, column)) for column in zip(columns, *flat, strict=True)]
+    rule = ["-" * width for width in widths]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [columns, rule, *flat]
+    )
+
+
+def recommendation(found: Recommendation, top: int) -> str:
+    """The whole answer in words, at most `WIDTH` columns but for the table."""
+    return "\n".join(
+        line if "  " in line.strip() and not line.startswith("    ") else _wrapped(line)
+        for line in _paragraphs(found, top)
+    )
+
+
+def _wrapped(line: str) -> str:
+    text = line.lstrip(" ")
+    indent = " " * (len(line) - len(text))
+    return textwrap.fill(
+        text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ",
+        break_long_words=False, break_on_hyphens=False, replace_whitespace=False,
+    )  # fmt: skip
+
+
+def _paragraphs(found: Recommendation, top: int) -> Iterator[str]:
+    profile, best, plan = found.profile, found.ranking[0], found.plan
+    task = [profile.modality, profile.anatomy, f"{profile.n_images} images"]
+    task += [f"{profile.n_classes} classes"] if profile.n_classes else []
+    task += [profile.task] if profile.task == "regression" else []
+    yield f"Question: {', '.join(word for word in task if word)}"
+    yield f"\nRanking (best {min(top, len(found.ranking))} of {len(found.ranking)})"
+    rows = [_ranked(choice) for choice in found.ranking[:top]]
+    yield table(["", "backbone", "approach", "head", "score", *best.parts, "compute"], rows)
+    yield (
+        f"\nPlan: {best.backbone}, pretrained on ImageNet, {_words(best.approach)}, head "
+        f"{best.head}, augmentation {plan.augmentation}, {plan.backbone.input_px} px"
+    )
+    yield f"Cost: {_cost(best.cost)}"
+    yield "\nWhy"
+    yield from _why(best)
+    yield "\nWhat similar studies report (their authors' best, so optimistic)"
+    yield f"  {_expected(found)}"
+    yield f"\nCertainty: {found.certainty.level}"
+    yield from (f"  - {reason}" for reason in found.certainty.reasons)
+    if found.disagreements:
+        yield "\nWhere the reviews disagree here"
+        for item in found.disagreements:
+            yield from _disagreement(item)
+    if found.warnings:
+        yield "\nMind"
+        yield from (f"  - {text}" for text in found.warnings)
+
+
+def _words(approach: str) -> str:
+    names = {
+        "feature_extractor": "frozen as feature extractor",
+        "feature_extractor_hybrid": "frozen, classical classifier on its features",
+        "fine_tuning_from_scratch": "full fine-tuning",
+    }
+    return names.get(approach, approach)
+
+
+def _ranked(choice: Choice) -> list[str]:
+    parts = [f"{value:+.2f}" for value in choice.parts.values()]
+    score = f"{choice.score:.3f}"
+    compute = f"{choice.cost.relative:g}x"
+    row = [str(choice.rank), choice.backbone, choice.approach, choice.head, score]
+    return [*row, *parts, compute]
+
+
+def _cost(cost: Cost) -> str:
+    text = (
+        f"{cost.n_macs / 1e12:.1f} T multiply-accumulates, "
+        f"{cost.relative:g} times the cheapest choice"
+    )
+    if cost.seconds is not None:
+        text += f"; about {cost.seconds:g} s, judged by the runs recorded here"
+    return text
+
+
+def _why(best: Choice) -> Iterator[str]:
+    for rule in best.rules:
+        yield f"  rule {rule.id} (strength {rule.strength:g}): {rule.statement}"
+        yield from (f"    [{c.review}, {c.section}] {c.statement}" for c in rule.claims)
+    for study in best.studies:
+        yield f"  study {study.similarity:.2f} alike: {study.citation}"
+        yield f"    [{study.locator}] used {study.used}"
+    if not best.rules and not best.studies:
+        yield "  no rule and no near study speaks for it; it ranks first by comparisons and cost"
+
+
+def _expected(found: Recommendation) -> str:
+    expected = found.expected
+    if expected.metric is None:
+        return "no close study reports a plain number"
+    return (
+        f"{expected.metric} {expected.low:g} to {expected.high:g}, median {expected.median:g}, "
+        f"{expected.n_studies} studies"
+    )
+
+
+def _disagreement(item: Disagreement) -> Iterator[str]:
+    yield f"  {item.topic}"
+    yield from (f"    for     [{s.review}, {s.section}] {s.statement}" for s in item.supports)
+    yield from (f"    against [{s.review}, {s.section}] {s.statement}" for s in item.opposes)
+
+
+def metrics(values: dict[str, dict[str, Any]]) -> str:
+    """Metrics per split with their 95% intervals."""
+    rows = [
+        [
+            split,
+            name,
+            _number(found["value"]),
+            f"{_number(found['low'])} to {_number(found['high'])}",
+        ]
+        for split, by_name in values.items()
+        for name, found in by_name.items()
+    ]
+    return table(["part", "metric", "value", "95% interval"], rows)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def runs(records: Sequence[RunRecord]) -> str:
+    """Recorded runs, oldest first."""
+    columns = ["run", "status", "task", "n", "backbone", "approach", "head", "test AUC", "seconds"]
+    rows = []
+    for run in records:
+        auc = run.metrics.get("test", {}).get("auc", {}).get("value")
+        task = " ".join(word for word in (run.modality, run.anatomy) if word)
+        rows.append(
+            [run.run_id, run.status, task, str(run.n_images), run.backbone, run.approach, run.head,
+             _number(auc), f"{run.seconds:.0f}"]
+        )  # fmt: skip
+    return table(columns, rows)

@@ -1,0 +1,119 @@
+"""What a recommendation says: ranked choices, each with its evidence, and the doubt."""
+
+from typing import Literal
+
+from evidence.records import Record, TaskProfile
+from evidence.vocabulary import Approach, Head, Initialisation
+from recommender.plan import TrainingPlan
+
+
+class CitedClaim(Record):
+    """A claim of a review with the place where it stands."""
+
+    claim: str
+    review: str
+    section: str
+    statement: str
+
+
+class CitedRule(Record):
+    """A rule that speaks for a choice, with the claims it rests on."""
+
+    id: str
+    statement: str
+    strength: float
+    claims: tuple[CitedClaim, ...]
+
+
+class CitedStudy(Record):
+    """A published study near the question that used what the choice uses."""
+
+    key: str
+    citation: str
+    locator: str
+    similarity: float
+    used: str
+
+
+class Cost(Record):
+    """What training a choice takes.
+
+    Attributes
+    ----------
+    n_macs : int
+        Multiply-accumulates of all forward and backward passes, counted, not measured.
+    relative : float
+        The same, as a multiple of the cheapest choice.
+    seconds : float or None
+        Scaled from our own recorded runs of the same approach; None where there are none.
+    """
+
+    n_macs: int
+    relative: float
+    seconds: float | None = None
+
+
+class Choice(Record):
+    """One ranked configuration; `parts` are weighted and add up to `score`."""
+
+    rank: int
+    backbone: str
+    family: str
+    approach: Approach
+    initialisation: Initialisation
+    head: Head
+    score: float
+    parts: dict[str, float]
+    rules: tuple[CitedRule, ...]
+    studies: tuple[CitedStudy, ...]
+    cost: Cost
+
+
+class Expected(Record):
+    """What similar studies report: best values by their own authors, so optimistic.
+
+    Only values printed as such count; lower bounds and ranges are left out.
+    """
+
+    metric: str | None
+    low: float | None
+    median: float | None
+    high: float | None
+    n_studies: int
+
+
+class Certainty(Record):
+    """How far the advice can be trusted, and why."""
+
+    level: Literal["high", "moderate", "low", "insufficient evidence"]
+    reasons: tuple[str, ...]
+
+
+class Side(Record):
+    """One side of a disagreement: a claim with its source, or what the store's rows show."""
+
+    review: str
+    section: str
+    statement: str
+
+
+class Disagreement(Record):
+    """Reviews, or a review and its own rows, that point different ways."""
+
+    topic: str
+    supports: tuple[Side, ...]
+    opposes: tuple[Side, ...]
+
+
+class Recommendation(Record):
+    """The whole answer; `corpus_digest` says on which corpus it rests."""
+
+    schema_version: Literal[1] = 1
+    profile: TaskProfile
+    ranking: tuple[Choice, ...]
+    plan: TrainingPlan
+    expected: Expected
+    certainty: Certainty
+    disagreements: tuple[Disagreement, ...]
+    warnings: tuple[str, ...]
+    corpus_digest: str

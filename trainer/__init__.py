@@ -1,0 +1,1 @@
+"""A training plan and images -> a trained model and what it measured."""

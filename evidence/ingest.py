@@ -148,7 +148,9 @@ def _check(
         for detail in error.errors():
             column = str(detail["loc"][0]) if detail["loc"] else "-"
             found = cells.get(column, ",".join(cells.values())[:80])
-            allowed = detail["msg"] + _near(found, detail.get("ctx", {}))
+            allowed = detail["msg"].removeprefix("Value error, ") + _near(
+                found, detail.get("ctx", {})
+            )
             problems.append(Problem(file, number, column, found, allowed))
         return None
 
@@ -262,9 +264,7 @@ def _extraction_tables(number: int, row: StudyRow) -> dict[str, list[dict[str, A
 
 def _arms(number: int, row: StudyRow) -> list[dict[str, Any]]:
     role = "winner" if row.benchmarks or len(row.backbone) == 1 else "used"
-    own = ArmNotation(
-        "", row.approach, row.initialisation or "unspecified", row.head or "unspecified"
-    )
+    own = ArmNotation("", row.approach, row.initialisation, row.head)
     # What a review says of the winner's approach it does not say of the benchmarks'.
     silent = ArmNotation("", "unspecified", "unspecified", "unspecified")
     pairs = [(arm, own, role) for arm in row.backbone]

@@ -41,7 +41,7 @@ class CountNotation(NamedTuple):
     """One count as written, e.g. 150 images of the test set."""
 
     stage: str
-    count: int
+    number: int
     unit: str
 
 

@@ -200,9 +200,9 @@ class StudyRow(Row):
     backbone: Annotated[tuple[ArmNotation, ...], _each(parse_arm)]
     benchmarks: Annotated[tuple[ArmNotation, ...], _each(parse_arm)]
     approach_as_printed: str
-    approach: Approach | Literal[""]
-    initialisation: Initialisation | Literal[""]
-    head: Head | Literal[""]
+    approach: Annotated[Approach, _blank_is("unspecified")]
+    initialisation: Annotated[Initialisation, _blank_is("unspecified")]
+    head: Annotated[Head, _blank_is("unspecified")]
     layers_unfrozen: str
     class_type: ClassType
     n_classes: Annotated[Annotated[int, Field(ge=2)] | None, BeforeValidator(_blank_is_none)]
@@ -238,8 +238,5 @@ class StudyRow(Row):
     def _extracted_has_arms(self) -> "StudyRow":
         if self.status == "extracted" and not self.backbone:
             msg = "an extracted study names at least one backbone ('unknown' if not printed)"
-            raise ValueError(msg)
-        if self.backbone and not all(arm.approach or self.approach for arm in self.backbone):
-            msg = "give the approach in its column or in each arm (backbone/approach)"
             raise ValueError(msg)
         return self

@@ -1,4 +1,7 @@
-"""The tables and the view of the store (SQLAlchemy Core; names by convention)."""
+"""The tables of the store (SQLAlchemy Core; names by convention).
+
+The view ``study_features``, the flat face of the corpus, stands in the migrations.
+"""
 
 from typing import Any, get_args
 
@@ -159,7 +162,7 @@ sample_count = Table(
     Column("extraction", ForeignKey("extraction.id", ondelete="CASCADE"), primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("stage", String(12), nullable=False),
-    Column("count", BigInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),
     Column("unit", String(20), nullable=False),
     CheckConstraint("stage IN ('initial', 'positive', 'train_val', 'test')", name="stage"),
 )
@@ -292,44 +295,3 @@ CORPUS_TABLES = (
     claim,
     corpus,
 )
-
-
-def _joined(column: str, table: str, where: str) -> str:
-    """SQL of a ``;``-separated list in position order; one word where all are the same."""
-    rows = f"SELECT {column} AS word FROM {table} WHERE {where} ORDER BY position"
-    return (
-        f"(SELECT CASE WHEN count(DISTINCT word) = 1 THEN min(word) "
-        f"ELSE group_concat(word, ';') END FROM ({rows}))"
-    )
-
-
-_OWN = "arm.extraction = e.id AND arm.role <> 'benchmark'"
-_ARMS = "arm JOIN backbone ON backbone.name = arm.backbone"
-_FIRST = "(SELECT {} FROM evaluation v WHERE v.extraction = e.id ORDER BY v.position LIMIT 1)"
-
-#: The flat face of the corpus: one row per extraction of a study. `value` is a lower bound where
-#: `operator` is ``>`` and runs to `value_high` where it is ``range``.
-STUDY_FEATURES = f"""
-CREATE VIEW study_features AS
-SELECT
-    e.review, e.study AS study_key, s.first_author, e.year, e.ref, e.image_type, e.modality,
-    {_joined("anatomy", "extraction_anatomy a", "a.extraction = e.id")} AS anatomy,
-    {_joined("task", "extraction_task t", "t.extraction = e.id")} AS task,
-    {_joined("arm.backbone", "arm", _OWN)} AS backbone,
-    {_joined("backbone.family", _ARMS, _OWN)} AS family,
-    e.n_images, e.n_augmented, e.augmentation,
-    {_FIRST.format("metric")} AS metric,
-    {_FIRST.format("operator")} AS operator,
-    {_FIRST.format("value")} AS value,
-    {_joined("arm.approach", "arm", _OWN)} AS approach,
-    e.approach_as_printed,
-    {_joined("arm.head", "arm", _OWN)} AS head,
-    e.class_type, e.n_classes,
-    (SELECT group_concat(backbone, ';') FROM (
-        SELECT backbone FROM arm WHERE arm.extraction = e.id AND arm.role = 'benchmark'
-        ORDER BY position)) AS benchmarks,
-    e.visualization,
-    {_FIRST.format("value_high")} AS value_high
-FROM extraction e JOIN study s ON s.key = e.study
-WHERE e.status = 'extracted'
-"""

@@ -60,7 +60,8 @@ def recommend(
     Example: evtl recommend --modality ultrasound --n 800 --anatomy breast --save plan.json
     """
     if n is None:
-        raise typer.BadParameter("missing: how many images are there?", param_hint="--n")
+        msg = "missing: how many images are there?"
+        raise typer.BadParameter(msg, param_hint="--n")
     found = services.recommend(TaskOptions(modality, n, anatomy, classes, task, augmented_n))
     if save is not None:
         services.save_plan(found.plan, save)

@@ -6,7 +6,7 @@ from statistics import median
 from typing import Literal
 
 from evidence.records import Claim, TaskProfile
-from evidence.vocabulary import MODALITY
+from evidence.vocabulary import MODALITY, Metric
 from recommender.headtohead import Comparison, family_record
 from recommender.neighbours import Neighbour
 from recommender.records import Certainty, Choice, Disagreement, Expected, Side
@@ -21,7 +21,7 @@ Level = Literal["high", "moderate", "low", "insufficient evidence"]
 
 def expected(near: Sequence[Neighbour]) -> Expected:
     """Range of the metric that most of the close studies report as a plain number."""
-    values: dict[str, list[float]] = {}
+    values: dict[Metric, list[float]] = {}
     for neighbour in near:
         if neighbour.similarity >= CLOSE:
             found = {

@@ -17,7 +17,7 @@ BATCH_SIZE = 32
 #: Share of images (or of groups) held out for the final test, and for choices while training.
 TEST_FRACTION = 0.2
 VALIDATION_FRACTION = 0.2
-#: Kim 2022 (Conclusion) asks for a low learning rate; the head starts from nothing and learns faster.
+#: Kim 2022 (Conclusion) asks for a low learning rate; the new head learns faster.
 BACKBONE_LEARNING_RATE = 3e-4
 HEAD_LEARNING_RATE = 3e-3
 

@@ -8,6 +8,7 @@ in a weights file is ever executed.
 import hashlib
 import importlib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ import torchvision
 from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from safetensors.torch import load_file
+from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
 
 from recommender.plan import PlannedBackbone, TrainingPlan
@@ -145,16 +147,27 @@ def _hub_cache(backbone: PlannedBackbone) -> Path | None:
 
 
 def _from_network(backbone: PlannedBackbone) -> Path | None:
+    fetch = _fetch_url if _weights_url(backbone) else _fetch_hub
     try:
-        if url := _weights_url(backbone):
-            path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(url, str(path), progress=False)
-            return path
-        cache = os.environ.get("HF_HUB_CACHE", constants.HF_HUB_CACHE)
-        return Path(hf_hub_download(f"timm/{backbone.model}", "model.safetensors", cache_dir=cache))
+        return fetch(backbone)
     except (OSError, HfHubHTTPError, LocalEntryNotFoundError):
         return None
+
+
+def _fetch_hub(backbone: PlannedBackbone) -> Path:
+    cache = os.environ.get("HF_HUB_CACHE", constants.HF_HUB_CACHE)
+    return Path(hf_hub_download(f"timm/{backbone.model}", "model.safetensors", cache_dir=cache))
+
+
+def _fetch_url(backbone: PlannedBackbone) -> Path:
+    url = str(_weights_url(backbone))
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The publishers put the start of the SHA-256 into the file name.
+    digest = re.search(r"-([0-9a-f]{8,})\.", path.name)
+    prefix = digest[1] if digest else None
+    torch.hub.download_url_to_file(url, str(path), hash_prefix=prefix, progress=False)
+    return path
 
 
 def _weights_url(backbone: PlannedBackbone) -> str | None:
@@ -165,7 +178,7 @@ def _weights_url(backbone: PlannedBackbone) -> str | None:
     if config is None:
         msg = f"timm has no model {backbone.model!r}; see timm.list_models()"
         raise TrainingError(msg)
-    return None if config.hf_hub_id else config.url
+    return None if config.hf_hub_id or config.url is None else str(config.url)
 
 
 def build_backbone(backbone: PlannedBackbone, weights: Weights | None) -> nn.Module:
@@ -194,11 +207,11 @@ def build_backbone(backbone: PlannedBackbone, weights: Weights | None) -> nn.Mod
             pretrained_cfg_overlay=overlay,
             num_classes=0,
         )
-        return network
     except RuntimeError as error:
         where = weights.path.name if weights else "no weights"
         msg = f"{where} does not fit {backbone.model}: {str(error)[:300]}"
         raise TrainingError(msg) from error
+    return network
 
 
 def _build_torchvision(model: str, state: dict[str, Tensor] | None) -> nn.Module:
@@ -209,13 +222,17 @@ def _build_torchvision(model: str, state: dict[str, Tensor] | None) -> nn.Module
     network: nn.Module = torchvision.models.get_model(model, **options)
     if state is not None:
         network.load_state_dict(state)
-    if model == "googlenet":
+    if isinstance(network, torchvision.models.GoogLeNet):
         network.aux1 = network.aux2 = None
         network.aux_logits = False
         network.fc = nn.Identity()
+    elif isinstance(network, torchvision.models.AlexNet):
+        network.classifier[-1] = nn.Identity()
     else:
-        network.classifier[-1] = nn.Identity()  # type: ignore[index, operator]
-    return network
+        msg = f"{model} of torchvision is not carried out; allowed: alexnet, googlenet"
+        raise TrainingError(msg)
+    found: nn.Module = network
+    return found
 
 
 def _read_state(backbone: PlannedBackbone, weights: Weights) -> dict[str, Tensor]:
@@ -244,6 +261,6 @@ def preprocessing(backbone: PlannedBackbone, network: nn.Module) -> Preprocessin
     if backbone.library == "torchvision":
         mean, std, interpolation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "bilinear"
     else:
-        config = timm.data.resolve_model_data_config(network)
+        config = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
         mean, std, interpolation = config["mean"], config["std"], config["interpolation"]
     return Preprocessing(backbone.input_px, tuple(mean), tuple(std), interpolation)

@@ -1,5 +1,6 @@
 """Classifiers on frozen features: fitted with scikit-learn, kept without pickles."""
 
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,6 +141,6 @@ def load_head(path: Path) -> Any:
             msg = f"{path.name} names types that no head of ours has: {', '.join(foreign)}"
             raise TrainingError(msg)
         return skops.io.load(path, trusted=unknown)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         msg = f"{path.name} cannot be read as a head: {error}"
         raise TrainingError(msg) from error

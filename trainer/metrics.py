@@ -1,15 +1,11 @@
 """Metrics of a classification with bootstrap intervals that resample whole groups."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import (
-    accuracy_score,
-    balanced_accuracy_score,
-    confusion_matrix,
-    roc_auc_score,
-)
+from sklearn.metrics import roc_auc_score
 
 from evidence.records import Record
 
@@ -77,23 +73,19 @@ def evaluate(
     """
     positive = positive_class(classes)
     index = None if positive is None else list(classes).index(positive)
-    metrics: dict[str, Callable[[Targets, Probabilities], float]] = {
-        "accuracy": lambda y, p: float(accuracy_score(y, p.argmax(1))),
-        "balanced_accuracy": lambda y, p: float(balanced_accuracy_score(y, p.argmax(1))),
-        "auc": _auc,
-        "sensitivity": lambda y, p: _recalls(y, p, index)[0],
-        "specificity": lambda y, p: _recalls(y, p, index)[1],
-    }
-    resamples = _resamples(targets, groups, seed)
-    return {
-        name: _interval(metric, targets, probabilities, resamples)
-        for name, metric in metrics.items()
-    }
-
-
-def _resamples(targets: Targets, groups: Sequence[str], seed: int) -> list[npt.NDArray[np.int64]]:
-    """Indices of each resample; one that lost a class is left out, its metrics not defined."""
     rng = np.random.default_rng(seed)
+    value = _metrics(targets, probabilities, index)
+    resampled = [
+        _metrics(targets[drawn], probabilities[drawn], index)
+        for drawn in _resamples(targets, groups, rng)
+    ]
+    return {name: _interval(value[name], [found[name] for found in resampled]) for name in value}
+
+
+def _resamples(
+    targets: Targets, groups: Sequence[str], rng: np.random.Generator
+) -> list[npt.NDArray[np.int64]]:
+    """Indices of each resample; one that lost a class is left out, its metrics not defined."""
     names, number = np.unique(np.asarray(groups), return_inverse=True)
     members = np.split(np.argsort(number, kind="stable"), np.cumsum(np.bincount(number))[:-1])
     n_classes = len(np.unique(targets))
@@ -104,41 +96,46 @@ def _resamples(targets: Targets, groups: Sequence[str], seed: int) -> list[npt.N
     return [index for index in drawn if len(np.unique(targets[index])) == n_classes]
 
 
-def _interval(
-    metric: Callable[[Targets, Probabilities], float],
-    targets: Targets,
-    probabilities: Probabilities,
-    resamples: Sequence[npt.NDArray[np.int64]],
-) -> Interval:
-    value = metric(targets, probabilities)
-    if np.isnan(value) or not resamples:
-        return Interval(value=None if np.isnan(value) else round(value, 6), low=None, high=None)
-    values = [metric(targets[index], probabilities[index]) for index in resamples]
-    low, high = np.percentile(values, INTERVAL_PERCENTILES)
+def _interval(value: float, values: Sequence[float]) -> Interval:
+    defined = [number for number in values if not math.isnan(number)]
+    if math.isnan(value) or not defined:
+        return Interval(value=None if math.isnan(value) else round(value, 6), low=None, high=None)
+    low, high = np.percentile(defined, INTERVAL_PERCENTILES)
     return Interval(value=round(value, 6), low=round(float(low), 6), high=round(float(high), 6))
 
 
+def _metrics(
+    targets: Targets, probabilities: Probabilities, positive: int | None
+) -> dict[str, float]:
+    """Every metric of one sample; NaN where it is not defined."""
+    n_classes = probabilities.shape[1]
+    pairs = targets * n_classes + probabilities.argmax(1)
+    matrix = np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
+    found, actual, called = np.diag(matrix), matrix.sum(1), matrix.sum(0)
+    negatives = len(targets) - actual
+    with np.errstate(invalid="ignore"):
+        recall = found / actual
+        true_negative_rate = (negatives - (called - found)) / negatives
+    chosen = slice(None) if positive is None else slice(positive, positive + 1)
+    return {
+        "accuracy": float(found.sum() / len(targets)),
+        "balanced_accuracy": _mean(recall),
+        "auc": _auc(targets, probabilities),
+        "sensitivity": _mean(recall[chosen]),
+        "specificity": _mean(true_negative_rate[chosen]),
+    }
+
+
+def _mean(rates: npt.NDArray[np.float64]) -> float:
+    """Mean over the classes that are there."""
+    defined = rates[~np.isnan(rates)]
+    return float(defined.mean()) if len(defined) else math.nan
+
+
 def _auc(targets: Targets, probabilities: Probabilities) -> float:
+    """Macro one-vs-rest area under the ROC curve over the classes that are there."""
     present = np.unique(targets)
     if len(present) < 2:
-        return float("nan")
-    if probabilities.shape[1] == 2:
-        return float(roc_auc_score(targets, probabilities[:, 1]))
-    return float(np.mean([roc_auc_score(targets == k, probabilities[:, k]) for k in present]))
-
-
-def _recalls(
-    targets: Targets, probabilities: Probabilities, positive: int | None
-) -> tuple[float, float]:
-    """Sensitivity and specificity of one class, or their means over all classes."""
-    n_classes = probabilities.shape[1]
-    matrix = confusion_matrix(targets, probabilities.argmax(1), labels=range(n_classes))
-    found = np.diag(matrix).astype(float)
-    actual, called = matrix.sum(1), matrix.sum(0)
-    negatives = matrix.sum() - actual
-    with np.errstate(invalid="ignore"):
-        sensitivity = found / actual
-        specificity = (negatives - (called - found)) / negatives
-    if positive is not None:
-        return float(sensitivity[positive]), float(specificity[positive])
-    return float(np.nanmean(sensitivity)), float(np.nanmean(specificity))
+        return math.nan
+    last = present[-1:] if probabilities.shape[1] == 2 else present
+    return float(np.mean([roc_auc_score(targets == k, probabilities[:, k]) for k in last]))

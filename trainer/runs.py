@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -56,7 +56,7 @@ class RunResult(Record):
     classes: tuple[str, ...] = ()
     positive_class: str | None = None
     n_images: int = 0
-    n_per_part: dict[str, int] = {}
+    n_per_part: dict[str, int] = Field(default_factory=dict)
     backbone_recommended: str
     backbone: str = ""
     planned_backbone: PlannedBackbone | None = None
@@ -67,9 +67,9 @@ class RunResult(Record):
     head_setting: str = ""
     seed: int
     device: str = ""
-    metrics: dict[str, dict[str, Interval]] = {}
-    digests: dict[str, str] = {}
-    versions: dict[str, str] = {}
+    metrics: dict[str, dict[str, Interval]] = Field(default_factory=dict)
+    digests: dict[str, str] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     error: str = ""
 

@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter
 from trainer.errors import TrainingError
 
 SIZE_PX = 160
-IMAGES_PER_PATIENT = (1, 4)
+IMAGES_PER_PATIENT = (1, 3)
 CLASSES = ("benign", "malignant")
 NOTICE = """SYNTHETIC DATA. These images were drawn by a program (evtl sample-data); they show no
 person and no tissue. They serve to try the software, never to judge a model or a patient.
@@ -107,10 +107,10 @@ def draw_lesion(label: str, rng: np.random.Generator) -> Lesion:
 
     return Lesion(
         across=float(rng.uniform(0.10, 0.20)),
-        tall=around(0.80, 0.12, 0.16),
+        tall=around(0.80, 0.10, 0.16),
         wobble=max(0.0, around(0.11, 0.06, 0.06)),
-        rim=max(0.0, around(0.22, -0.14, 0.16)),
-        behind=around(0.0, -0.16, 0.20),
+        rim=max(0.0, around(0.16, -0.10, 0.12)),
+        behind=around(0.0, -0.15, 0.20),
         dark=float(rng.uniform(0.35, 0.60)),
     )
 
@@ -122,12 +122,12 @@ def draw_image(lesion: Lesion, rng: np.random.Generator) -> npt.NDArray[np.uint8
     radius = _relative_radius(down, across, centre, lesion, rng)
     inside = 1 / (1 + np.exp((radius - 1) * 14))
     echo = _tissue(down, rng) * (1 - lesion.dark * inside)
-    echo += lesion.rim * np.exp(-(((radius - 1.05) / 0.08) ** 2))
+    echo += lesion.rim * np.exp(-(((radius - 1.05) / 0.10) ** 2))
     below = (np.abs(across - centre[0]) < lesion.across * 0.8) & (down > centre[1])
     echo *= 1 + lesion.behind * gaussian_filter(below * (radius > 1.0) * 1.0, 4)
     speckle = gaussian_filter(rng.rayleigh(1.0, (SIZE_PX, SIZE_PX)), 0.9)
     grey = np.log1p(6 * np.clip(echo, 0.02, None) * speckle) / np.log(7)
-    return (np.clip(grey * rng.uniform(0.75, 0.95), 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.clip(grey * rng.uniform(0.75, 0.95), 0, 1) * 255, dtype=np.uint8)
 
 
 def _relative_radius(

@@ -8,28 +8,50 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+#: The flat face of the corpus: one row per extraction of a study. Several arms of a study's own
+#: (benchmarks apart) stand in one cell, joined by ``;`` unless all are the same. `value` is a lower
+#: bound where `operator` is ``>`` and runs to `value_high` where it is ``range``.
 STUDY_FEATURES = """
 CREATE VIEW study_features AS
+WITH own AS (
+    SELECT arm.extraction, arm.backbone, backbone.family, arm.approach, arm.head
+    FROM arm JOIN backbone ON backbone.name = arm.backbone
+    WHERE arm.role <> 'benchmark' ORDER BY arm.extraction, arm.position
+), arms AS (
+    SELECT extraction,
+        CASE count(DISTINCT backbone) WHEN 1 THEN min(backbone)
+            ELSE group_concat(backbone, ';') END AS backbone,
+        CASE count(DISTINCT family) WHEN 1 THEN min(family)
+            ELSE group_concat(family, ';') END AS family,
+        CASE count(DISTINCT approach) WHEN 1 THEN min(approach)
+            ELSE group_concat(approach, ';') END AS approach,
+        CASE count(DISTINCT head) WHEN 1 THEN min(head)
+            ELSE group_concat(head, ';') END AS head
+    FROM own GROUP BY extraction
+), rivals AS (
+    SELECT extraction, group_concat(backbone, ';') AS benchmarks
+    FROM (SELECT extraction, backbone FROM arm WHERE role = 'benchmark'
+        ORDER BY extraction, position)
+    GROUP BY extraction
+), places AS (
+    SELECT extraction, group_concat(anatomy, ';') AS anatomy
+    FROM (SELECT * FROM extraction_anatomy ORDER BY extraction, position) GROUP BY extraction
+), tasks AS (
+    SELECT extraction, group_concat(task, ';') AS task
+    FROM (SELECT * FROM extraction_task ORDER BY extraction, position) GROUP BY extraction
+)
 SELECT
     e.review, e.study AS study_key, s.first_author, e.year, e.ref, e.image_type, e.modality,
-    (SELECT CASE WHEN count(DISTINCT word) = 1 THEN min(word) ELSE group_concat(word, ';') END FROM (SELECT anatomy AS word FROM extraction_anatomy a WHERE a.extraction = e.id ORDER BY position)) AS anatomy,
-    (SELECT CASE WHEN count(DISTINCT word) = 1 THEN min(word) ELSE group_concat(word, ';') END FROM (SELECT task AS word FROM extraction_task t WHERE t.extraction = e.id ORDER BY position)) AS task,
-    (SELECT CASE WHEN count(DISTINCT word) = 1 THEN min(word) ELSE group_concat(word, ';') END FROM (SELECT arm.backbone AS word FROM arm WHERE arm.extraction = e.id AND arm.role <> 'benchmark' ORDER BY position)) AS backbone,
-    (SELECT CASE WHEN count(DISTINCT word) = 1 THEN min(word) ELSE group_concat(word, ';') END FROM (SELECT backbone.family AS word FROM arm JOIN backbone ON backbone.name = arm.backbone WHERE arm.extraction = e.id AND arm.role <> 'benchmark' ORDER BY position)) AS family,
-    e.n_images, e.n_augmented, e.augmentation,
-    (SELECT metric FROM evaluation v WHERE v.extraction = e.id ORDER BY v.position LIMIT 1) AS metric,
-    (SELECT operator FROM evaluation v WHERE v.extraction = e.id ORDER BY v.position LIMIT 1) AS operator,
-    (SELECT value FROM evaluation v WHERE v.extraction = e.id ORDER BY v.position LIMIT 1) AS value,
-    (SELECT CASE WHEN count(DISTINCT word) = 1 THEN min(word) ELSE group_concat(word, ';') END FROM (SELECT arm.approach AS word FROM arm WHERE arm.extraction = e.id AND arm.role <> 'benchmark' ORDER BY position)) AS approach,
-    e.approach_as_printed,
-    (SELECT CASE WHEN count(DISTINCT word) = 1 THEN min(word) ELSE group_concat(word, ';') END FROM (SELECT arm.head AS word FROM arm WHERE arm.extraction = e.id AND arm.role <> 'benchmark' ORDER BY position)) AS head,
-    e.class_type, e.n_classes,
-    (SELECT group_concat(backbone, ';') FROM (
-        SELECT backbone FROM arm WHERE arm.extraction = e.id AND arm.role = 'benchmark'
-        ORDER BY position)) AS benchmarks,
-    e.visualization,
-    (SELECT value_high FROM evaluation v WHERE v.extraction = e.id ORDER BY v.position LIMIT 1) AS value_high
-FROM extraction e JOIN study s ON s.key = e.study
+    places.anatomy, tasks.task, arms.backbone, arms.family, e.n_images, e.n_augmented,
+    e.augmentation, v.metric, v.operator, v.value, arms.approach, e.approach_as_printed,
+    arms.head, e.class_type, e.n_classes, rivals.benchmarks, e.visualization, v.value_high
+FROM extraction e
+JOIN study s ON s.key = e.study
+LEFT JOIN arms ON arms.extraction = e.id
+LEFT JOIN rivals ON rivals.extraction = e.id
+LEFT JOIN places ON places.extraction = e.id
+LEFT JOIN tasks ON tasks.extraction = e.id
+LEFT JOIN evaluation v ON v.extraction = e.id AND v.position = 1
 WHERE e.status = 'extracted'
 """
 
@@ -97,7 +119,8 @@ def upgrade() -> None:
         sa.Column("versions", sa.JSON(), nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
         sa.CheckConstraint(
-            "approach IN ('feature_extractor', 'feature_extractor_hybrid', 'fine_tuning', 'fine_tuning_from_scratch', 'none', 'unspecified')",
+            "approach IN ('feature_extractor', 'feature_extractor_hybrid', "
+            "'fine_tuning', 'fine_tuning_from_scratch', 'none', 'unspecified')",
             name=op.f("ck_run_approach"),
         ),
         sa.CheckConstraint(
@@ -196,7 +219,8 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("status IN ('extracted', 'known')", name=op.f("ck_extraction_status")),
         sa.CheckConstraint(
-            "visualization IN ('none', 'heatmap', 'deconvolution', 'activation_maximization', 'unspecified', 'unknown')",
+            "visualization IN ('none', 'heatmap', 'deconvolution', "
+            "'activation_maximization', 'unspecified', 'unknown')",
             name=op.f("ck_extraction_visualization"),
         ),
         sa.CheckConstraint("n_images > 0 AND n_classes > 1", name=op.f("ck_extraction_counts")),
@@ -255,7 +279,8 @@ def upgrade() -> None:
         sa.Column("head", sa.String(length=20), nullable=False),
         sa.Column("layers_unfrozen", sa.Text(), nullable=False),
         sa.CheckConstraint(
-            "approach IN ('feature_extractor', 'feature_extractor_hybrid', 'fine_tuning', 'fine_tuning_from_scratch', 'none', 'unspecified')",
+            "approach IN ('feature_extractor', 'feature_extractor_hybrid', "
+            "'fine_tuning', 'fine_tuning_from_scratch', 'none', 'unspecified')",
             name=op.f("ck_arm_approach"),
         ),
         sa.CheckConstraint(
@@ -314,7 +339,7 @@ def upgrade() -> None:
         sa.Column("extraction", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("stage", sa.String(length=12), nullable=False),
-        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("unit", sa.String(length=20), nullable=False),
         sa.CheckConstraint(
             "stage IN ('initial', 'positive', 'train_val', 'test')",
@@ -345,7 +370,8 @@ def upgrade() -> None:
             "metric = 'mae' OR (value >= 0 AND value <= 1)", name=op.f("ck_evaluation_rate")
         ),
         sa.CheckConstraint(
-            "metric IN ('accuracy', 'balanced_accuracy', 'auc', 'sensitivity', 'specificity', 'precision', 'dice', 'mae')",
+            "metric IN ('accuracy', 'balanced_accuracy', 'auc', 'sensitivity', "
+            "'specificity', 'precision', 'dice', 'mae')",
             name=op.f("ck_evaluation_metric"),
         ),
         sa.CheckConstraint("operator IN ('=', '>', 'range')", name=op.f("ck_evaluation_operator")),

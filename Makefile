@@ -1,0 +1,44 @@
+# Two commands on a fresh machine: make demo, make test. Needs Python >= 3.11 and make.
+PYTHON ?= python3
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: help install demo test clean
+
+help:
+	@echo "make demo     install, recommend, write a sample data set, train on it (some minutes)"
+	@echo "make test     install with the test tools and run every check"
+	@echo "make install  install everything into $(VENV), so that $(VENV)/bin/evtl works"
+	@echo "make clean    remove $(VENV), demo and caches"
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+
+# A stamp a set of extras: installed again only when what is to be installed has changed.
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[train]'
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(PIP) --editable '.[train,lite,test]'
+	@touch $@
+
+install: $(VENV)/.installed-test
+
+demo: $(VENV)/.installed
+	@rm -rf demo && mkdir demo
+	$(VENV)/bin/evtl recommend --modality ultrasound --n 800
+	$(VENV)/bin/evtl sample-data demo/images --n 200 --seed 0
+	$(VENV)/bin/evtl train demo/images --modality ultrasound --anatomy breast --out demo/run
+	$(VENV)/bin/evtl runs
+
+test: $(VENV)/.installed-test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-cache
+	$(VENV)/bin/pytest
+
+clean:
+	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

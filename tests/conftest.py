@@ -1,0 +1,90 @@
+"""Fixtures: a store of its own for each test, records made by hand, and the rule on skips."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from evidence import queries
+from evidence.records import ArmRecord, Corpus, Evaluation, Study
+from evidence.store import Store
+
+#: Markers of tests that may be skipped anywhere: they need what the project does not hold.
+MAY_SKIP = ("data", "gpu")
+_skipped: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember skips that continuous integration should not have."""
+    if report.skipped and not any(marker in report.keywords for marker in MAY_SKIP):
+        _skipped.append(report.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail continuous integration where a test that it should run was skipped."""
+    if os.environ.get("EVTL_CI") and _skipped:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated and filled database, made once."""
+    path = tmp_path_factory.mktemp("template") / "evtl.sqlite"
+    Store(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep every test away from the user's store, weights and network."""
+    monkeypatch.setenv("EVTL_DATABASE_URL", f"sqlite:///{tmp_path / 'own' / 'evtl.sqlite'}")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.delenv("EVTL_WEIGHTS_DIR", raising=False)
+
+
+@pytest.fixture
+def store(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A filled store of the test's own, which the command line uses too."""
+    path = tmp_path / "evtl.sqlite"
+    shutil.copy(template, path)
+    monkeypatch.setenv("EVTL_DATABASE_URL", f"sqlite:///{path}")
+    return Store()
+
+
+@pytest.fixture(scope="session")
+def corpus(template: Path) -> Corpus:
+    """The shipped corpus as records."""
+    return queries.corpus(Store(f"sqlite:///{template}"))
+
+
+@pytest.fixture
+def make_arm() -> Callable[..., ArmRecord]:
+    """Arms with the fields that a test cares about."""
+
+    def make(study: str = "doe-2020", **fields: object) -> ArmRecord:
+        base: dict[str, object] = {
+            "study": Study(key=study, first_author="Doe", year=2020),
+            "review": "morid2022",
+            "locator": "morid2022, Table S5, Doe et al. 2020 [1]",
+            "role": "winner",
+            "backbone": "VGG-16",
+            "family": "VGGNet",
+            "approach": "feature_extractor",
+            "initialisation": "pretrained",
+            "head": "linear",
+            "modality": "ultrasound",
+            "anatomy": ("breast",),
+            "tasks": ("classification",),
+            "n_classes": 2,
+            "n_images": 1000,
+            "n_augmented": None,
+            "augmentation": "none",
+            "visualization": "none",
+            "evaluations": (Evaluation(metric="auc", operator="=", value=0.9),),
+        }
+        return ArmRecord.model_validate(base | fields)
+
+    return make

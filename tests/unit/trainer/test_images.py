@@ -1,0 +1,191 @@
+"""Folders and manifests are read or refused; splits keep groups whole; pixels are not lost."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from tests.unit.trainer.toys import TOY_PX, plan_of
+from trainer.backbones import Preprocessing
+from trainer.errors import TrainingError
+from trainer.images import ImageSet, crossing, decode, load_image, read_images, split_images
+
+PLAN_FIELDS = ("train", "validation", "test")
+
+
+def quiet(_stage: str, _done: int, _total: int) -> None:
+    """Progress that nobody watches."""
+
+
+def manifest(root: Path, text: str) -> Path:
+    (root / "labels.csv").write_text(text, encoding="utf-8")
+    return root
+
+
+def image_set(groups: list[str], labels: list[str]) -> ImageSet:
+    names = tuple(f"{n:03d}.png" for n in range(len(labels)))
+    return ImageSet(Path(), names, tuple(labels), tuple(groups), None, names)
+
+
+def test_class_folders_are_classes(class_folders: Path) -> None:
+    found = read_images(class_folders)
+    assert found.classes == ("a", "b", "c")
+    assert len(found.files) == 30
+    assert found.groups is None
+    assert np.bincount(found.targets).tolist() == [10, 10, 10]
+
+
+def test_a_manifest_names_labels_groups_and_splits(class_folders: Path) -> None:
+    lines = ["file,label,patient,split,extra"]
+    for label in "abc":
+        lines += [
+            f"{label}/{n}.png,{label},p{n},{'Test' if n < 3 else 'train'},x" for n in range(10)
+        ]
+    found = read_images(manifest(class_folders, "\n".join(lines)))
+    assert found.groups is not None
+    assert found.groups[:2] == ("p0", "p1")
+    assert found.splits is not None
+    assert found.splits[:4] == ("test", "test", "test", "train")
+
+
+def test_empty_columns_count_as_absent(class_folders: Path) -> None:
+    lines = ["file,label,group,split", *(f"{c}/{n}.png,{c},," for c in "abc" for n in range(10))]
+    found = read_images(manifest(class_folders, "\n".join(lines)))
+    assert (found.groups, found.splits) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,label\na/0.png,\n", "row 2: file and label must not be empty"),
+        ("file,label\na/99.png,a\n", r"row 2: file 'a/99\.png' does not exist"),
+        ("file,label\n../../etc/passwd,a\n", "outside the folder"),
+        ("file,label,split\na/0.png,a,holdout\n", "split 'holdout'; allowed"),
+        ("file,label\na/0.png,a\na/0.png,a\n", "listed 2 times"),
+        ("file,label\na/0.png,a\na/1.png,a\na/2.png,a\n", "at least two classes"),
+        ("file,label\na/0.png,a\na/1.png,a\na/2.png,a\nb/0.png,b\n", "at least two classes"),
+    ],
+)
+def test_a_bad_manifest_is_refused(class_folders: Path, text: str, message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        read_images(manifest(class_folders, text))
+
+
+def test_a_group_for_some_images_only_is_refused(class_folders: Path) -> None:
+    lines = [
+        "file,label,group",
+        *(f"{c}/{n}.png,{c},{'p' if n else ''}" for c in "ab" for n in range(5)),
+    ]
+    with pytest.raises(TrainingError, match="2 rows have no group"):
+        read_images(manifest(class_folders, "\n".join(lines)))
+
+
+def test_two_manifests_are_refused(class_folders: Path) -> None:
+    for name in ("one.csv", "two.csv"):
+        (class_folders / name).write_text("file,label\n", encoding="utf-8")
+    with pytest.raises(TrainingError, match=r"one\.csv, two\.csv"):
+        read_images(class_folders)
+
+
+def test_a_folder_of_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no such folder"):
+        read_images(tmp_path / "none")
+    with pytest.raises(TrainingError, match="holds no images"):
+        read_images(tmp_path)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_no_group_is_on_two_sides_and_every_class_on_each(data: st.DataObject) -> None:
+    labels, groups = [], []
+    for label in ("benign", "malignant"):
+        for number in range(data.draw(st.integers(5, 15))):
+            for _ in range(data.draw(st.integers(1, 4))):
+                labels.append(label)
+                groups.append(f"{label}-{number}")
+    images = image_set(groups, labels)
+    plan = plan_of(data.draw(st.integers(0, 1000)))
+    parts = split_images(images, plan)
+    assert crossing(images, parts) == {"identical": 0, "group": 0}
+    for part in PLAN_FIELDS:
+        inside = {label for label, found in zip(labels, parts, strict=True) if found == part}
+        assert inside == {"benign", "malignant"}
+    assert split_images(images, plan) == parts
+
+
+def test_copies_of_one_file_stay_on_one_side() -> None:
+    labels = ["a"] * 20 + ["b"] * 20
+    names = tuple(f"{n}.png" for n in range(40))
+    copies = tuple(str(n // 2) for n in range(40))
+    images = ImageSet(Path(), names, tuple(labels), None, None, copies)
+    assert crossing(images, split_images(images, plan_of(0)))["identical"] == 0
+
+
+def test_too_few_patients_are_an_error() -> None:
+    with pytest.raises(TrainingError, match="fewer than three patients"):
+        split_images(image_set(["p1"] * 5 + ["p2"] * 5, ["a"] * 5 + ["b"] * 5), plan_of(0))
+
+
+def test_a_given_split_is_kept_and_validation_comes_from_training(class_folders: Path) -> None:
+    lines = ["file,label,split"]
+    for c in "abc":
+        lines += [f"{c}/{n}.png,{c},{'test' if n < 2 else 'train'}" for n in range(10)]
+    images = read_images(manifest(class_folders, "\n".join(lines)))
+    parts = split_images(images, plan_of(0))
+    tested = {name for name, part in zip(images.files, parts, strict=True) if part == "test"}
+    assert tested == {f"{c}/{n}.png" for c in "abc" for n in range(2)}
+    assert 3 <= parts.count("validation") <= 6
+
+
+def test_every_unreadable_image_is_listed(class_folders: Path, steps: Preprocessing) -> None:
+    (class_folders / "a" / "0.png").write_bytes(b"")
+    (class_folders / "b" / "1.png").write_bytes(b"not an image")
+    whole = (class_folders / "c" / "2.png").read_bytes()
+    (class_folders / "c" / "2.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(TrainingError, match=r"3 image\(s\) cannot be read") as caught:
+        decode(read_images(class_folders), steps, quiet)
+    assert "0.png: empty file" in str(caught.value)
+
+
+def test_sixteen_bits_are_spread_not_clipped(tmp_path: Path, steps: Preprocessing) -> None:
+    """A 12-bit ramp in a 16-bit file: Pillow's own conversion saturates 94% of it."""
+    ramp = np.tile(np.arange(4096, dtype=np.uint16)[:: 4096 // 64], (64, 1))
+    Image.fromarray(ramp).save(tmp_path / "ramp.png")
+    found = load_image(tmp_path / "ramp.png", steps)
+    assert found.shape == (TOY_PX, TOY_PX, 3)
+    assert len(np.unique(found)) == TOY_PX
+    assert (found == 255).mean() < 0.1
+
+
+def test_a_turned_photograph_is_turned_back(tmp_path: Path, steps: Preprocessing) -> None:
+    pixels = np.zeros((40, 40, 3), dtype=np.uint8)
+    pixels[:20] = 255
+    upright = Image.fromarray(pixels)
+    exif = Image.Exif()
+    exif[0x0112] = 3  # rotated by 180 degrees
+    upright.rotate(180).save(tmp_path / "turned.png", exif=exif)
+    upright.save(tmp_path / "upright.png")
+    first, second = (load_image(tmp_path / f"{n}.png", steps) for n in ("turned", "upright"))
+    assert np.array_equal(first, second)
+
+
+def test_a_decompression_bomb_is_refused(tmp_path: Path, steps: Preprocessing) -> None:
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
+    with pytest.raises(TrainingError, match=r"bomb\.png"):
+        load_image(tmp_path / "bomb.png", steps)
+
+
+def test_progress_reaches_the_end(class_folders: Path, steps: Preprocessing) -> None:
+    seen: list[tuple[str, int, int]] = []
+    decode(read_images(class_folders), steps, lambda *state: seen.append(state))
+    assert seen[-1] == ("images", 30, 30)
+
+
+def test_the_digest_follows_content_and_label(class_folders: Path) -> None:
+    before = read_images(class_folders).digest
+    assert read_images(class_folders).digest == before
+    (class_folders / "a" / "0.png").rename(class_folders / "b" / "moved.png")
+    assert read_images(class_folders).digest != before

@@ -1,0 +1,86 @@
+"""Metrics equal scikit-learn's; intervals take groups whole."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import balanced_accuracy_score, recall_score, roc_auc_score
+
+from trainer.metrics import evaluate, positive_class
+
+
+def sample(n: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    rng = np.random.default_rng(seed)
+    targets = rng.integers(0, classes, n)
+    scores = rng.normal(size=(n, classes)) + 1.2 * np.eye(classes)[targets]
+    exp = np.exp(scores)
+    return targets, exp / exp.sum(1, keepdims=True)
+
+
+def test_three_classes_equal_scikit_learn() -> None:
+    targets, probabilities = sample(200, 3)
+    found = evaluate(targets, probabilities, "abc", [str(n) for n in range(200)], seed=0)
+    predicted = probabilities.argmax(1)
+    expected = {
+        "auc": roc_auc_score(targets, probabilities, multi_class="ovr", average="macro"),
+        "balanced_accuracy": balanced_accuracy_score(targets, predicted),
+        "sensitivity": recall_score(targets, predicted, average="macro"),
+        "accuracy": (targets == predicted).mean(),
+    }
+    for name, value in expected.items():
+        assert found[name].value == pytest.approx(value, abs=1e-6), name
+
+
+def test_sensitivity_is_about_the_finding_whatever_its_place_in_the_alphabet() -> None:
+    targets, probabilities = sample(200, 2)
+    found = evaluate(targets, probabilities, ["cataract", "normal"], list("x" * 200), seed=0)
+    predicted = probabilities.argmax(1)
+    assert found["sensitivity"].value == pytest.approx((predicted[targets == 0] == 0).mean())
+    assert found["specificity"].value == pytest.approx((predicted[targets == 1] == 1).mean())
+
+
+@pytest.mark.parametrize(
+    ("classes", "positive"),
+    [
+        (("benign", "malignant"), "malignant"),
+        (("cataract", "normal"), "cataract"),
+        (("no_tumor", "tumor"), "tumor"),
+        (("left", "right"), "right"),
+        (("a", "b", "c"), None),
+    ],
+)
+def test_the_positive_class_is_the_one_looked_for(
+    classes: tuple[str, ...], positive: str | None
+) -> None:
+    assert positive_class(classes) == positive
+
+
+def test_an_interval_holds_its_value_and_repeats_with_its_seed() -> None:
+    targets, probabilities = sample(120, 2)
+    groups = [str(n // 3) for n in range(120)]
+    first = evaluate(targets, probabilities, "ab", groups, seed=1)
+    assert first == evaluate(targets, probabilities, "ab", groups, seed=1)
+    for interval in first.values():
+        assert interval.low is not None
+        assert interval.value is not None
+        assert interval.high is not None
+        assert interval.low <= interval.value <= interval.high
+
+
+def test_images_of_one_patient_do_not_narrow_the_interval() -> None:
+    """Ten copies of every patient's image say no more than one."""
+    targets, probabilities = sample(40, 2)
+    once = evaluate(targets, probabilities, "ab", [str(n) for n in range(40)], seed=0)
+    copies = np.repeat(np.arange(40), 10)
+    many = evaluate(targets[copies], probabilities[copies], "ab", [str(n) for n in copies], seed=0)
+
+    def width(found: dict[str, object]) -> float:
+        interval = found["accuracy"]
+        return float(interval.high - interval.low)  # type: ignore[attr-defined]
+
+    assert width(many) == pytest.approx(width(once), rel=0.15)
+
+
+def test_a_metric_that_is_not_defined_is_empty_not_zero() -> None:
+    targets, probabilities = np.zeros(5, dtype=np.int64), np.tile([0.9, 0.1], (5, 1))
+    found = evaluate(targets, probabilities, "ab", list("vwxyz"), seed=0)
+    assert found["auc"].value is None
+    assert found["accuracy"].value == 1

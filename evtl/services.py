@@ -181,9 +181,11 @@ def train(
     store = Store()
     images = read_images(data)
     plan = training_plan(images, options, plan_file, seed=seed, epochs=epochs)
-    result, folder = carry_out(plan, images, out, device=device, progress=progress)
-    queries.record_run(store, run_record(result, plan, folder.path))
-    return result, folder
+
+    def record(result: "RunResult", folder: "RunFolder") -> None:
+        queries.record_run(store, run_record(result, plan, folder.path))
+
+    return carry_out(plan, images, out, device=device, progress=progress, record=record)
 
 
 def run_record(result: "RunResult", plan: TrainingPlan, folder: Path) -> RunRecord:

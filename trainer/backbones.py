@@ -35,6 +35,8 @@ PACKAGES = {
     )
     for n in (0, 1, 2)
 }
+#: Auxiliary classifiers of Inception-V3 that its file holds and no backbone needs.
+AUXILIARY = "AuxLogits."
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 
 
@@ -196,21 +198,32 @@ def build_backbone(backbone: PlannedBackbone, weights: Weights | None) -> nn.Mod
     TrainingError
         The weights are unreadable or of another network.
     """
-    state = None if weights is None else _read_state(backbone, weights)
+    build = _build_torchvision if backbone.library == "torchvision" else _build_timm
+    if weights is None:
+        return build(backbone.model, None)
     try:
-        if backbone.library == "torchvision":
-            return _build_torchvision(backbone.model, state)
-        overlay = {"state_dict": state} if state else None
-        network: nn.Module = timm.create_model(
-            backbone.model,
-            pretrained=state is not None,
-            pretrained_cfg_overlay=overlay,
-            num_classes=0,
-        )
+        return build(backbone.model, _read_state(backbone, weights))
     except RuntimeError as error:
-        where = weights.path.name if weights else "no weights"
-        msg = f"{where} does not fit {backbone.model}: {str(error)[:300]}"
+        msg = f"{weights.path.name} does not fit {backbone.model}: {str(error)[:300]}"
         raise TrainingError(msg) from error
+
+
+def _build_timm(model: str, state: dict[str, Tensor] | None) -> nn.Module:
+    """Build without a classifier; every tensor must be there, and nothing else but a classifier.
+
+    timm itself only warns of tensors that a file has too many, and so would take the weights of
+    a deeper network.
+    """
+    network: nn.Module = timm.create_model(model, pretrained=False, num_classes=0)
+    if state is not None:
+        with torch.device("meta"):
+            complete = timm.create_model(model, pretrained=False)
+        wanted, known = network.state_dict().keys(), complete.state_dict().keys()
+        extra = [n for n in state if n not in known and not n.startswith(AUXILIARY)]
+        if extra:
+            msg = f"it holds {len(extra)} more tensors, e.g. {extra[0]}"
+            raise RuntimeError(msg)
+        network.load_state_dict({name: value for name, value in state.items() if name in wanted})
     return network
 
 

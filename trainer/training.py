@@ -65,6 +65,7 @@ def train(
     *,
     device: str = "auto",
     progress: Progress = lambda _stage, _done, _total: None,
+    record: Callable[[RunResult, RunFolder], None] = lambda _result, _folder: None,
 ) -> tuple[RunResult, RunFolder]:
     """Train what the plan says and measure it on images that training never saw.
 
@@ -80,6 +81,8 @@ def train(
         ``auto``, ``cpu`` or ``cuda``.
     progress : callable
         Told of each stage: name, done, total.
+    record : callable
+        Given the result once it is in the run folder, of a failed run too.
 
     Returns
     -------
@@ -110,11 +113,14 @@ def train(
     except BaseException as error:
         reason = str(error) if isinstance(error, EvtlError) else f"{type(error).__name__}: {error}"
         seconds = round(time.perf_counter() - started, 2)
-        folder.write_result(RunResult(**base, status="failed", seconds=seconds, error=reason))
+        result = RunResult(**base, status="failed", seconds=seconds, error=reason)
+        folder.write_result(result)
+        record(result, folder)
         raise
     seconds = round(time.perf_counter() - started, 2)
     result = RunResult(**base, **found, status="finished", seconds=seconds)
     folder.write_result(result)
+    record(result, folder)
     return result, folder
 
 

@@ -27,10 +27,10 @@ def bright_or_dark(n: int, seed: int) -> Part:
     return Part(pixels.astype(np.uint8), targets.astype(np.int64))
 
 
-def tuned(steps: Preprocessing, **fields: object) -> tuple[Classifier, list[dict[str, object]]]:
+def tuned(steps: Preprocessing, seed: int = 0) -> tuple[Classifier, list[dict[str, object]]]:
     plan = plan_of(
         approach="fine_tuning_from_scratch", augmentation="online", epochs=8, batch_size=8,
-        backbone_learning_rate=0.01, head_learning_rate=0.05, **fields,
+        backbone_learning_rate=0.01, head_learning_rate=0.05, seed=seed,
     )  # fmt: skip
     classifier = Classifier(toy(), 4, 2)
     history: list[dict[str, object]] = []

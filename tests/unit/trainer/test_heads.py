@@ -16,7 +16,7 @@ PARTS = np.array((["train"] * 6 + ["validation"] * 2 + ["test"] * 2) * 12)
 HEADS: tuple[Head, ...] = ("linear", "svm", "random_forest")
 
 
-def data(classes: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def data(classes: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     targets = rng.integers(0, classes, len(PARTS))
     features = rng.normal(size=(len(PARTS), 8)) + 2 * np.eye(classes, 8)[targets]

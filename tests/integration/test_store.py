@@ -1,0 +1,194 @@
+"""The store makes itself, survives being killed, and refuses what is not its own."""
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect
+
+from evidence import queries
+from evidence.errors import EvidenceError
+from evidence.records import RunRecord
+from evidence.schema import metadata
+from evidence.store import HEAD, Store, shipped
+
+RUN = RunRecord(
+    run_id="20260101T000000Z-abc", started_at="2026-01-01T00:00:00+00:00", status="finished",
+    folder="runs/x", modality="ultrasound", anatomy="breast", task="classification", n_images=780,
+    n_classes=3, backbone_recommended="GoogLeNet", backbone="EfficientNet-Lite0",
+    weights="package: x", approach="feature_extractor", head="linear", seed=0, device="cpu",
+    seconds=20.5, metrics={"test": {"auc": {"value": 0.92, "low": 0.88, "high": None}}},
+    digests={"plan": "1"}, versions={"torch": "2"},
+)  # fmt: skip
+
+
+def url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def dump(path: Path) -> list[str]:
+    connection = sqlite3.connect(path)
+    lines = [line for line in connection.iterdump() if 'INTO "corpus"' not in line]
+    connection.close()
+    return lines
+
+
+def test_the_constant_head_is_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(shipped("migrations")))
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+
+
+def test_the_migrations_make_the_tables_of_the_schema(store: Store) -> None:
+    """What `alembic check` asks: nothing is left to generate."""
+    from alembic.autogenerate import compare_metadata  # noqa: PLC0415
+
+    with store.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_the_constraints_of_both_are_the_same(store: Store, tmp_path: Path) -> None:
+    fresh = create_engine(url(tmp_path / "fresh.sqlite"))
+    metadata.create_all(fresh)
+    ours, theirs = inspect(store.engine), inspect(fresh)
+    for table in metadata.tables:
+        for kind in ("get_check_constraints", "get_unique_constraints", "get_foreign_keys"):
+            found = [sorted(map(str, getattr(i, kind)(table))) for i in (ours, theirs)]
+            assert found[0] == found[1], f"{table}: {kind}"
+
+
+def test_the_migration_goes_down_and_up_again(store: Store) -> None:
+    from alembic import command  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(shipped("migrations")))
+    with store.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+        left = set(inspect(connection).get_table_names()) | set(
+            inspect(connection).get_view_names()
+        )
+        assert left == {"alembic_version"}
+        command.upgrade(config, "head")
+        assert "study_features" in inspect(connection).get_view_names()
+
+
+def test_it_is_made_on_first_use_and_left_alone_afterwards(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "down" / "evtl.sqlite"
+    Store(url(path))
+    before = path.read_bytes()
+    Store(url(path))
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_an_older_corpus_is_replaced_and_runs_are_kept(store: Store) -> None:
+    queries.record_run(store, RUN)
+    whole = dump(store.path)
+    connection = sqlite3.connect(store.path)
+    connection.execute("UPDATE corpus SET digest = 'older'")
+    connection.execute("DELETE FROM evaluation")
+    connection.commit()
+    connection.close()
+    again = Store(url(store.path))
+    assert sorted(dump(store.path)) == sorted(whole)
+    assert queries.runs(again) == (RUN,)
+
+
+def test_a_run_is_kept_once(store: Store) -> None:
+    queries.record_run(store, RUN)
+    with pytest.raises(EvidenceError, match="recorded already"):
+        queries.record_run(store, RUN)
+    assert queries.runs(store) == (RUN,)
+
+
+def test_a_store_of_a_newer_evtl_is_refused_untouched(store: Store) -> None:
+    connection = sqlite3.connect(store.path)
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.commit()
+    connection.close()
+    before = store.path.read_bytes()
+    with pytest.raises(EvidenceError, match=r"schema 9999.*upgrade evtl"):
+        Store(url(store.path))
+    assert store.path.read_bytes() == before
+
+
+def test_a_database_of_something_else_is_refused_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "other.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE mine (x)")
+    connection.commit()
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(EvidenceError, match="of something else"):
+        Store(url(path))
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "content", [b"no database at all" * 100, b"SQLite format 3\0" + b"x" * 500]
+)
+def test_a_broken_file_is_refused_untouched(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(EvidenceError, match="cannot be read"):
+        Store(url(path))
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("nonsense", "no database URL"),
+        ("sqlite://", "SQLite file"),
+        ("mysql://user:secret@host/db", "SQLite file"),
+        ("sqlite:////proc/none/evtl.sqlite", "cannot create the database"),
+    ],
+)
+def test_an_address_that_cannot_hold_a_store_is_named(address: str, message: str) -> None:
+    with pytest.raises(EvidenceError, match=message) as caught:
+        Store(address)
+    assert "secret" not in str(caught.value)
+
+
+def _open(address: str) -> int:
+    with Store(address).connect() as connection:
+        return int(connection.exec_driver_sql("SELECT count(*) FROM arm").scalar_one())
+
+
+def test_several_processes_may_make_it_at_once(tmp_path: Path) -> None:
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        counts = pool.map(_open, [url(tmp_path / "shared.sqlite")] * 8)
+    assert len(set(counts)) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["shared.sqlite"]
+
+
+@pytest.mark.slow
+def test_killed_while_it_is_made_it_leaves_no_half_store(tmp_path: Path) -> None:
+    """Killed at ten points; the next use makes a whole store each time."""
+    path = tmp_path / "evtl.sqlite"
+    code = "from evidence.store import Store; Store()"
+    environment = os.environ | {"EVTL_DATABASE_URL": url(path)}
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    whole = time.monotonic() - started
+    expected = dump(path)
+    for point in range(10):
+        path.unlink(missing_ok=True)
+        process = subprocess.Popen([sys.executable, "-c", code], env=environment)
+        try:
+            process.wait(timeout=whole * (point + 0.5) / 10)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        Store(url(path))
+        assert dump(path) == expected

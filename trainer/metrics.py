@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import roc_auc_score
+from scipy.stats import rankdata
 
 from evidence.records import Record
 
@@ -133,9 +133,19 @@ def _mean(rates: npt.NDArray[np.float64]) -> float:
 
 
 def _auc(targets: Targets, probabilities: Probabilities) -> float:
-    """Macro one-vs-rest area under the ROC curve over the classes that are there."""
+    """Macro one-vs-rest area under the ROC curve over the classes that are there.
+
+    The Mann-Whitney form, ties counting one half (Hanley and McNeil 1982,
+    doi:10.1148/radiology.143.1.7063747): a thousand resamples would take scikit-learn seconds.
+    """
     present = np.unique(targets)
     if len(present) < 2:
         return math.nan
-    last = present[-1:] if probabilities.shape[1] == 2 else present
-    return float(np.mean([roc_auc_score(targets == k, probabilities[:, k]) for k in last]))
+    ranks = rankdata(probabilities, axis=0)
+    areas = []
+    for number in present:
+        own = targets == number
+        n_own = int(own.sum())
+        above = ranks[own, number].sum() - n_own * (n_own + 1) / 2
+        areas.append(above / (n_own * (len(targets) - n_own)))
+    return float(np.mean(areas))

@@ -29,6 +29,15 @@ def test_three_classes_equal_scikit_learn() -> None:
         assert found[name].value == pytest.approx(value, abs=1e-6), name
 
 
+@pytest.mark.parametrize("digits", [1, 8])
+def test_the_area_of_two_classes_equals_scikit_learn_with_ties(digits: int) -> None:
+    targets, probabilities = sample(100, 2)
+    high = probabilities[:, 1].round(digits)
+    both = np.stack([1 - high, high], 1)
+    found = evaluate(targets, both, "ab", [str(n) for n in range(100)], seed=0)
+    assert found["auc"].value == pytest.approx(roc_auc_score(targets, high), abs=1e-6)
+
+
 def test_sensitivity_is_about_the_finding_whatever_its_place_in_the_alphabet() -> None:
     targets, probabilities = sample(200, 2)
     found = evaluate(targets, probabilities, ["cataract", "normal"], list("x" * 200), seed=0)

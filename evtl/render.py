@@ -128,7 +128,8 @@ def _cost(cost: Cost) -> str:
 def _why(best: Choice) -> Iterator[str]:
     for rule in best.rules:
         yield f"  rule {rule.id} (strength {rule.strength:g}): {rule.statement}"
-        yield from (f"    [{c.review}, {c.section}] {c.statement}" for c in rule.claims)
+        places = dict.fromkeys(f"{claim.review}, {claim.section}" for claim in rule.claims)
+        yield f"    [{' | '.join(places)}]"
     for study in best.studies:
         yield f"  study {study.similarity:.2f} alike: {study.citation}"
         yield f"    [{study.locator}] used {study.used}"

@@ -25,6 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from evidence.records import Record
+from evidence.vocabulary import Approach, Head
 from recommender.plan import PlannedBackbone, TrainingPlan
 from trainer.errors import TrainingError
 from trainer.images import ImageSet
@@ -62,8 +63,8 @@ class RunResult(Record):
     planned_backbone: PlannedBackbone | None = None
     fallback_reason: str = ""
     weights: str = ""
-    approach: str
-    head: str
+    approach: Approach
+    head: Head
     head_setting: str = ""
     seed: int
     device: str = ""

@@ -5,6 +5,8 @@ from torch import Tensor, nn
 
 from evidence.records import TaskProfile
 from recommender.plan import PlannedBackbone, TrainingPlan
+from trainer.backbones import Weights
+from trainer.errors import TrainingError
 
 TOY_PX = 16
 LITE0 = PlannedBackbone(
@@ -46,3 +48,9 @@ def plan_of(seed: int = 0, **fields: object) -> TrainingPlan:
         "seed": seed,
     }
     return TrainingPlan.model_validate(base | fields)
+
+
+def no_network(_backbone: PlannedBackbone) -> Weights:
+    """Fetching as on a machine without a network."""
+    msg = "no network"
+    raise TrainingError(msg)

@@ -132,12 +132,7 @@ def _evaluations(connection: Connection) -> dict[int, tuple[Evaluation, ...]]:
 
 
 def _arms(connection: Connection) -> tuple[ArmRecord, ...]:
-    studies = {
-        row["key"]: Study(**row)
-        for row in connection.execute(
-            select(*(schema.study.c[name] for name in Study.model_fields))
-        ).mappings()
-    }
+    studies = _studies(connection)
     anatomy = _grouped(connection, schema.extraction_anatomy, schema.extraction_anatomy.c.anatomy)
     tasks = _grouped(connection, schema.extraction_task, schema.extraction_task.c.task)
     evaluations = _evaluations(connection)
@@ -147,10 +142,6 @@ def _arms(connection: Connection) -> tuple[ArmRecord, ...]:
         .join(schema.backbone, schema.backbone.c.name == schema.arm.c.backbone)
         .order_by(schema.arm.c.id)
     )
-    copied = (
-        "review role backbone family approach initialisation head modality n_classes n_images "
-        "n_augmented augmentation visualization"
-    ).split()
     return tuple(
         ArmRecord(
             study=studies[row["study"]],
@@ -161,10 +152,23 @@ def _arms(connection: Connection) -> tuple[ArmRecord, ...]:
             evaluations=()
             if row["role"] == "benchmark"
             else evaluations.get(row["extraction"], ()),
-            **{name: row[name] for name in copied},
+            **{name: row[name] for name in _COPIED},
         )
         for row in connection.execute(joined).mappings()
     )
+
+
+#: Fields of an arm that stand in its row under the same name.
+_COPIED = (
+    "review role backbone family approach initialisation head modality n_classes n_images "
+    "n_augmented augmentation visualization"
+).split()
+
+
+def _studies(connection: Connection) -> dict[str, Study]:
+    columns = (schema.study.c[name] for name in Study.model_fields)
+    rows = connection.execute(select(*columns)).mappings()
+    return {row["key"]: Study(**row) for row in rows}
 
 
 def _locator(row: Any) -> str:

@@ -17,11 +17,14 @@ from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError
 from trainer.features import autocast, batches, to_input
 from trainer.images import Progress
+from trainer.metrics import macro_auc
 
 #: AdamW's decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101).
 WEIGHT_DECAY = 0.05
 #: Share of all steps in which the learning rate rises from zero.
 WARM_UP = 0.1
+#: Share of each target spread over all classes (Szegedy et al. 2016, arXiv:1512.00567).
+LABEL_SMOOTHING = 0.1
 #: Largest gradient norm.
 MAX_NORM = 1.0
 #: Ranges of the online augmentation: zoom, rotation, shift, contrast. No flips: sides may matter.
@@ -70,7 +73,9 @@ def fine_tune(
     on_epoch: Callable[[Epoch], None],
     progress: Progress,
 ) -> None:
-    """Train everything and leave the weights of the epoch with the lowest validation loss.
+    """Train everything and leave the weights of the epoch with the highest validation AUC.
+
+    Of equal epochs the last is kept.
 
     Raises
     ------
@@ -78,64 +83,99 @@ def fine_tune(
         The loss became infinite or not a number.
     """
     classifier.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": classifier.backbone.parameters(), "lr": plan.backbone_learning_rate},
-            {"params": classifier.head.parameters(), "lr": plan.head_learning_rate},
-        ],
-        weight_decay=WEIGHT_DECAY,
-    )
-    n_batches = math.ceil(len(train.targets) / plan.batch_size)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_cosine(n_batches * plan.epochs))
-    generator = torch.Generator(device=device).manual_seed(plan.seed)
-    weight = _class_weight(train.targets, classifier.head.out_features).to(device)
-    best, best_loss = _copy_state(classifier), math.inf
+    loop = _Loop.start(classifier, train, plan, steps, device)
+    best, best_auc = _copy_state(classifier), 0.0
     for epoch in range(1, plan.epochs + 1):
         started = time.perf_counter()
-        order = np.random.default_rng((plan.seed, epoch)).permutation(len(train.targets))
-        classifier.train()
-        losses = []
-        for number, part in enumerate(batches(len(order), plan.batch_size), 1):
-            index = order[part]
-            images = to_input(train.pixels[index], steps, device)
-            if plan.augmentation == "online":
-                images = augment(images, generator)
-            targets = torch.from_numpy(train.targets[index]).to(device)
-            losses.append(_step(classifier, images, targets, weight, optimizer))
-            schedule.step()
-            progress(f"epoch {epoch}/{plan.epochs}", number, n_batches)
-        loss = _validation_loss(classifier, validation, steps, device, weight)
-        on_epoch(
-            {
-                "epoch": epoch,
-                "train_loss": float(np.mean(losses)),
-                "validation_loss": loss,
-                "learning_rate": schedule.get_last_lr()[0],
-                "seconds": round(time.perf_counter() - started, 3),
-            }
-        )
-        if loss < best_loss:
-            best, best_loss = _copy_state(classifier), loss
+        train_loss = loop.train_epoch(epoch, train, progress)
+        loss, auc = loop.validate(validation)
+        line: Epoch = {"epoch": epoch, "train_loss": train_loss, "validation_loss": loss}
+        line |= {"validation_auc": auc, "learning_rate": loop.schedule.get_last_lr()[0]}
+        on_epoch(line | {"seconds": round(time.perf_counter() - started, 3)})
+        # The loss rises with confidence long before the ranking of the images suffers.
+        if auc >= best_auc:
+            best, best_auc = _copy_state(classifier), auc
     classifier.load_state_dict(best)
 
 
-def _step(
-    classifier: Classifier,
-    images: Tensor,
-    targets: Tensor,
-    weight: Tensor,
-    optimizer: torch.optim.Optimizer,
-) -> float:
-    optimizer.zero_grad(set_to_none=True)
-    with autocast(images.device):
-        loss = functional.cross_entropy(classifier(images).float(), targets, weight=weight)
-    if not torch.isfinite(loss):
-        msg = "the training loss is not a number; lower the learning rates in the plan"
-        raise TrainingError(msg)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(classifier.parameters(), MAX_NORM)
-    optimizer.step()
-    return float(loss.detach())
+@dataclass(frozen=True)
+class _Loop:
+    """What every step of one fine-tuning shares."""
+
+    classifier: Classifier
+    plan: TrainingPlan
+    steps: Preprocessing
+    device: torch.device
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LambdaLR
+    generator: torch.Generator
+    class_weight: Tensor
+
+    @classmethod
+    def start(
+        cls,
+        classifier: Classifier,
+        train: Part,
+        plan: TrainingPlan,
+        steps: Preprocessing,
+        device: torch.device,
+    ) -> "_Loop":
+        optimizer = torch.optim.AdamW(
+            [
+                {"params": classifier.backbone.parameters(), "lr": plan.backbone_learning_rate},
+                {"params": classifier.head.parameters(), "lr": plan.head_learning_rate},
+            ],
+            weight_decay=WEIGHT_DECAY,
+        )
+        n_steps = math.ceil(len(train.targets) / plan.batch_size) * plan.epochs
+        return cls(
+            classifier=classifier,
+            plan=plan,
+            steps=steps,
+            device=device,
+            optimizer=optimizer,
+            schedule=torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_cosine(n_steps)),
+            generator=torch.Generator(device=device).manual_seed(plan.seed),
+            class_weight=_class_weight(train.targets, classifier.head.out_features).to(device),
+        )
+
+    def train_epoch(self, epoch: int, train: Part, progress: Progress) -> float:
+        """One pass in an order of its own; returns the mean loss."""
+        order = np.random.default_rng((self.plan.seed, epoch)).permutation(len(train.targets))
+        n_batches = math.ceil(len(order) / self.plan.batch_size)
+        self.classifier.train()
+        losses = []
+        for number, part in enumerate(batches(len(order), self.plan.batch_size), 1):
+            images = to_input(train.pixels[order[part]], self.steps, self.device)
+            if self.plan.augmentation == "online":
+                images = augment(images, self.generator)
+            targets = torch.from_numpy(train.targets[order[part]]).to(self.device)
+            losses.append(self._step(images, targets))
+            done = (epoch - 1) * n_batches + number
+            progress("training", done, self.plan.epochs * n_batches)
+        return float(np.mean(losses))
+
+    def _step(self, images: Tensor, targets: Tensor) -> float:
+        self.optimizer.zero_grad(set_to_none=True)
+        with autocast(self.device):
+            logits = self.classifier(images).float()
+            loss = functional.cross_entropy(
+                logits, targets, weight=self.class_weight, label_smoothing=LABEL_SMOOTHING
+            )
+        if not torch.isfinite(loss):
+            msg = "the training loss is not a number; lower the learning rates in the plan"
+            raise TrainingError(msg)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.classifier.parameters(), MAX_NORM)
+        self.optimizer.step()
+        self.schedule.step()
+        return float(loss.detach())
+
+    def validate(self, part: Part) -> tuple[float, float]:
+        """Unweighted loss and macro AUC of images that are not trained on."""
+        logits = logits_of(self.classifier, part.pixels, self.steps, self.device)
+        loss = functional.cross_entropy(logits, torch.from_numpy(part.targets))
+        return float(loss), macro_auc(part.targets, logits.double().softmax(1).numpy())
 
 
 def _warm_cosine(n_steps: int) -> Callable[[int], float]:
@@ -170,18 +210,6 @@ def logits_of(
             for part in batches(len(pixels), 32)
         ]
     return torch.cat(parts)
-
-
-def _validation_loss(
-    classifier: Classifier,
-    validation: Part,
-    steps: Preprocessing,
-    device: torch.device,
-    weight: Tensor,
-) -> float:
-    logits = logits_of(classifier, validation.pixels, steps, device)
-    targets = torch.from_numpy(validation.targets)
-    return float(functional.cross_entropy(logits, targets, weight=weight.cpu()))
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:

@@ -120,7 +120,7 @@ def _metrics(
     return {
         "accuracy": float(found.sum() / len(targets)),
         "balanced_accuracy": _mean(recall),
-        "auc": _auc(targets, probabilities),
+        "auc": macro_auc(targets, probabilities),
         "sensitivity": _mean(recall[chosen]),
         "specificity": _mean(true_negative_rate[chosen]),
     }
@@ -132,8 +132,8 @@ def _mean(rates: npt.NDArray[np.float64]) -> float:
     return float(defined.mean()) if len(defined) else math.nan
 
 
-def _auc(targets: Targets, probabilities: Probabilities) -> float:
-    """Macro one-vs-rest area under the ROC curve over the classes that are there.
+def macro_auc(targets: Targets, probabilities: Probabilities) -> float:
+    """Macro one-vs-rest area under the ROC curve over the classes that are there; NaN for one.
 
     The Mann-Whitney form, ties counting one half (Hanley and McNeil 1982,
     doi:10.1148/radiology.143.1.7063747): a thousand resamples would take scikit-learn seconds.

@@ -45,7 +45,9 @@ def test_it_learns_and_writes_a_line_per_epoch(steps: Preprocessing) -> None:
     predicted = logits_of(classifier, part.pixels, steps, CPU).argmax(1).numpy()
     assert (predicted == part.targets).mean() > 0.9
     assert [line["epoch"] for line in history] == list(range(1, 9))
-    assert {"train_loss", "validation_loss", "learning_rate", "seconds"} <= set(history[0])
+    assert {"train_loss", "validation_loss", "validation_auc", "learning_rate", "seconds"} <= set(
+        history[0]
+    )
 
 
 def test_every_parameter_moves(steps: Preprocessing) -> None:

@@ -49,6 +49,13 @@ def test_own_networks_and_unnamed_ones_are_left_out(make_arm: Callable[..., ArmR
     assert comparisons(PROFILE, arms) == ()
 
 
+def test_a_backbone_trained_another_way_does_not_beat_itself(
+    make_arm: Callable[..., ArmRecord],
+) -> None:
+    arms = [make_arm(), make_arm(role="benchmark", approach="fine_tuning_from_scratch")]
+    assert comparisons(PROFILE, arms) == ()
+
+
 def test_the_corpus_shows_what_the_rows_show(corpus: Corpus) -> None:
     """Unweighted records over Morid 2022's rows: AlexNet 3 to 14, DenseNet 18 to 1."""
     morid = [arm for arm in corpus.arms if arm.review == "morid2022"]

@@ -66,7 +66,7 @@ def certainty(
         f"directness: {n_close} of the {len(near)} nearest studies are close to this task",
         f"comparison: {n_close_pairs} close studies compare {best.family} with another family "
         f"on the same data (weighted wins {wins:.1f}, losses {losses:.1f})",
-        f"agreement: claims in the reviews speak against {len(contested)} of the rules used"
+        f"agreement: claims in the reviews speak against {len(contested)} of the rules that apply"
         + (f" ({', '.join(contested)})" if contested else ""),
         "reporting: studies report their authors' best result; most compare with nothing",
         "weights: the ranking's weights are set by hand and not fitted to outcomes",

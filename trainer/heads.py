@@ -30,6 +30,7 @@ Probabilities = npt.NDArray[np.float64]
 STRENGTHS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0)
 SVM_STRENGTHS = (0.3, 1.0, 3.0, 10.0)
 N_TREES = 500
+CALIBRATION_FOLDS = 3
 MAX_ITERATIONS = 2000
 
 
@@ -69,17 +70,18 @@ def fit_head(
     part = np.asarray(parts)
     train, validation, fitting = part == "train", part == "validation", part != "test"
     tried: list[dict[str, float | str]] = []
-    for name, model in _candidates(head, seed).items():
+    smallest = int(np.bincount(targets[train]).min())
+    for name, model in _candidates(head, seed, smallest).items():
         model.fit(features[train], targets[train])
         loss = log_loss(targets[validation], model.predict_proba(features[validation]))
         tried.append({"setting": name, "validation_log_loss": float(loss)})
     best = str(min(tried, key=lambda row: row["validation_log_loss"])["setting"])
-    model = _candidates(head, seed)[best]
+    model = _candidates(head, seed, smallest)[best]
     model.fit(features[fitting], targets[fitting])
     return Selection(model, best, tuple(tried))
 
 
-def _candidates(head: Head, seed: int) -> dict[str, Pipeline]:
+def _candidates(head: Head, seed: int, smallest: int) -> dict[str, Pipeline]:
     if head == "linear":
         return {
             f"C={c:g}": make_pipeline(
@@ -89,13 +91,7 @@ def _candidates(head: Head, seed: int) -> dict[str, Pipeline]:
             for c in STRENGTHS
         }
     if head == "svm":
-        return {
-            f"C={c:g}": make_pipeline(
-                StandardScaler(),
-                CalibratedClassifierCV(SVC(C=c, class_weight="balanced"), ensemble=False, cv=3),
-            )
-            for c in SVM_STRENGTHS
-        }
+        return {f"C={c:g}": _calibrated_svm(c, smallest) for c in SVM_STRENGTHS}
     if head == "random_forest":
         forest = RandomForestClassifier(
             N_TREES, class_weight="balanced_subsample", random_state=seed, n_jobs=-1
@@ -103,6 +99,18 @@ def _candidates(head: Head, seed: int) -> dict[str, Pipeline]:
         return {f"trees={N_TREES}": make_pipeline(StandardScaler(), forest)}
     msg = f"head {head!r} is not carried out yet; allowed: linear, svm, random_forest"
     raise TrainingError(msg)
+
+
+def _calibrated_svm(strength: float, smallest: int) -> Pipeline:
+    """Support vector machine with probabilities, calibrated by cross-validation."""
+    if smallest < 2:
+        msg = "a class has a single training image: an svm cannot be calibrated; use head linear"
+        raise TrainingError(msg)
+    machine = SVC(C=strength, class_weight="balanced")
+    folds = min(CALIBRATION_FOLDS, smallest)
+    return make_pipeline(
+        StandardScaler(), CalibratedClassifierCV(machine, ensemble=False, cv=folds)
+    )
 
 
 def as_linear_layer(model: Pipeline) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,5 @@
-"""A folder of images -> files with labels and groups, splits that keep groups whole, pixels."""
+"""A folder of images -> files with labels and groups, and their pixels."""
 
-import csv
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,25 +10,26 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
-from sklearn.model_selection import StratifiedGroupKFold
 
-from recommender.plan import TrainingPlan
 from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError
+from trainer.manifest import SUFFIXES, ManifestRow, read_class_folders, read_manifest
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
-SPLITS = ("train", "validation", "test")
-#: Spellings of the manifest's optional columns and of its splits.
-GROUP_COLUMNS = ("group", "group_id", "patient", "patient_id")
-SPLIT_WORDS = {"train": "train", "training": "train", "val": "validation", "valid": "validation",
-               "validation": "validation", "dev": "validation", "test": "test",
-               "testing": "test"}  # fmt: skip
 #: Fewest images of a class: one for each part of the split.
 MIN_PER_CLASS = 3
 #: Values of deeper images between these percentiles are spread over 8 bits; Pillow would clip.
 WINDOW_PERCENTILES = (0.5, 99.5)
 #: Pixels of one image above which a file is taken for a decompression bomb.
 MAX_PIXELS = 100_000_000
+
+#: What Pillow raises on broken files of one kind or another.
+_PILLOW_ERRORS = (
+    SyntaxError,
+    ValueError,
+    TypeError,
+    NotImplementedError,
+    Image.DecompressionBombError,
+)
 
 Progress = Callable[[str, int, int], None]
 
@@ -50,6 +50,8 @@ class ImageSet:
         Given split of each image: ``train``, ``validation`` or ``test``.
     digests : tuple of str
         SHA-256 of each file.
+    notes : tuple of str
+        What of the folder was left out, for the reader of the result.
     """
 
     root: Path
@@ -58,6 +60,7 @@ class ImageSet:
     groups: tuple[str, ...] | None
     splits: tuple[str, ...] | None
     digests: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -77,12 +80,32 @@ class ImageSet:
         return hashlib.sha256("\n".join(map(repr, lines)).encode()).hexdigest()
 
     def units(self) -> tuple[str, ...]:
-        """What a split keeps whole: the group, else all copies of one file."""
-        return self.groups or self.digests
+        """What a split keeps whole: groups, joined where they share a file; copies of a file."""
+        if self.groups is None:
+            return self.digests
+        joined: dict[str, str] = {}
+
+        def root(unit: str) -> str:
+            while joined.setdefault(unit, unit) != unit:
+                unit = joined[unit]
+            return unit
+
+        for group, digest in zip(self.groups, self.digests, strict=True):
+            joined[root(f"file {digest}")] = root(f"group {group}")
+        return tuple(root(f"group {group}") for group in self.groups)
+
+    def contradictions(self) -> int:
+        """How many images have an identical file under another label."""
+        labels: dict[str, set[str]] = {}
+        for digest, label in zip(self.digests, self.labels, strict=True):
+            labels.setdefault(digest, set()).add(label)
+        return sum(len(labels[digest]) > 1 for digest in self.digests)
 
 
 def read_images(folder: Path) -> ImageSet:
     """Read a folder of class folders, or one with a CSV of ``file,label[,group][,split]``.
+
+    Class folders may lie in folders named after the parts of a split (train, test, ...).
 
     Raises
     ------
@@ -92,70 +115,22 @@ def read_images(folder: Path) -> ImageSet:
     if not folder.is_dir():
         msg = f"{folder}: no such folder; give a folder of class folders or one with a CSV"
         raise TrainingError(msg)
-    manifests = [path for path in sorted(folder.glob("*.csv")) if _is_manifest(path)]
+    found = {path: read_manifest(path) for path in sorted(folder.glob("*.csv")) if path.is_file()}
+    manifests = [path for path, rows in found.items() if rows is not None]
     if len(manifests) > 1:
         names = ", ".join(path.name for path in manifests)
         msg = f"{folder} holds several CSV files with file and label columns ({names}); keep one"
         raise TrainingError(msg)
-    rows = _from_manifest(manifests[0]) if manifests else _from_class_folders(folder)
-    return _checked(folder, sorted(rows))
-
-
-_Row = tuple[str, str, str, str]  # file, label, group, split
-
-
-def _is_manifest(path: Path) -> bool:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            return {"file", "label"} <= set(next(csv.reader(stream), []))
-    except UnicodeDecodeError as error:
-        msg = f"{path} is not UTF-8 text: {error}"
-        raise TrainingError(msg) from error
-
-
-def _from_class_folders(folder: Path) -> list[_Row]:
-    return [
-        (path.relative_to(folder).as_posix(), path.relative_to(folder).parts[0], "", "")
-        for path in folder.glob("*/**/*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    notes = [
+        f"{path.name} was not read: it has no columns file and label"
+        for path in found
+        if path not in manifests
     ]
+    rows = found[manifests[0]] if manifests else read_class_folders(folder, notes)
+    return _checked(folder, sorted(rows or ()), tuple(notes))
 
 
-def _from_manifest(path: Path) -> list[_Row]:
-    rows: list[_Row] = []
-    problems: list[str] = []
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
-        group = next((name for name in GROUP_COLUMNS if name in (reader.fieldnames or ())), "")
-        for cells in reader:
-            row = tuple(
-                (cells.get(name) or "").strip() for name in ("file", "label", group, "split")
-            )
-            problem = _row_problem(path.parent, *row)
-            if problem:
-                problems.append(f"  row {reader.line_num}: {problem}")
-            else:
-                rows.append((row[0], row[1], row[2], SPLIT_WORDS.get(row[3].lower(), "")))
-    if problems:
-        msg = "\n".join([f"{path.name}: {len(problems)} bad row(s):", *problems[:50]])
-        raise TrainingError(msg)
-    return rows
-
-
-def _row_problem(root: Path, file: str, label: str, _group: str, split: str) -> str:
-    if not file or not label:
-        return "file and label must not be empty"
-    path = (root / file).resolve()
-    if not path.is_relative_to(root.resolve()):
-        return f"file {file!r} lies outside the folder"
-    if not path.is_file():
-        return f"file {file!r} does not exist"
-    if split and split.lower() not in SPLIT_WORDS:
-        return f"split {split!r}; allowed: {', '.join(SPLITS)} or empty"
-    return ""
-
-
-def _checked(folder: Path, rows: Sequence[_Row]) -> ImageSet:
+def _checked(folder: Path, rows: Sequence[ManifestRow], notes: tuple[str, ...]) -> ImageSet:
     if not rows:
         kinds = ", ".join(sorted(SUFFIXES))
         msg = f"{folder} holds no images in class folders ({kinds}) and no CSV with file and label"
@@ -166,8 +141,7 @@ def _checked(folder: Path, rows: Sequence[_Row]) -> ImageSet:
         msg = f"{folder}: file {twice[0]!r} is listed {Counter(files)[twice[0]]} times"
         raise TrainingError(msg)
     counts = Counter(labels)
-    rare = [f"{name} ({count})" for name, count in sorted(counts.items()) if count < MIN_PER_CLASS]
-    if len(counts) < 2 or rare:
+    if len(counts) < 2 or min(counts.values()) < MIN_PER_CLASS:
         found = ", ".join(f"{name} ({count})" for name, count in sorted(counts.items()))
         msg = f"{folder}: at least two classes of {MIN_PER_CLASS} images are needed; found {found}"
         raise TrainingError(msg)
@@ -178,6 +152,7 @@ def _checked(folder: Path, rows: Sequence[_Row]) -> ImageSet:
         groups=_groups(folder, groups),
         splits=_given_splits(folder, splits),
         digests=tuple(_sha256(folder / name) for name in files),
+        notes=notes,
     )
 
 
@@ -205,61 +180,6 @@ def _sha256(path: Path) -> str:
     except OSError as error:
         msg = f"{path}: {error.strerror}"
         raise TrainingError(msg) from error
-
-
-def split_images(images: ImageSet, plan: TrainingPlan) -> tuple[str, ...]:
-    """Part of each image: the given split, else stratified with groups kept whole.
-
-    Where a split is given without a validation part, that part is taken from training.
-
-    Raises
-    ------
-    TrainingError
-        A class has too few groups for three parts, or is missing from a given part.
-    """
-    parts = np.array(images.splits or ["train"] * len(images.files), dtype="<U10")
-    if images.splits is None:
-        _move(images, parts, "test", plan.test_fraction, plan.seed)
-    if "validation" not in parts:
-        _move(images, parts, "validation", plan.validation_fraction, plan.seed + 1)
-    for part in SPLITS:
-        missing = set(images.classes) - {images.labels[i] for i in np.flatnonzero(parts == part)}
-        if missing:
-            msg = (
-                f"class {sorted(missing)[0]!r} has no image in the {part} part: it needs images "
-                "of at least three patients or groups, or a given split that spreads it"
-            )
-            raise TrainingError(msg)
-    return tuple(str(part) for part in parts)
-
-
-def _move(
-    images: ImageSet, parts: npt.NDArray[np.str_], part: str, fraction: float, seed: int
-) -> None:
-    """Move a stratified share of the training units to another part."""
-    index = np.flatnonzero(parts == "train")
-    units = np.array(images.units())[index]
-    folds = max(2, round(1 / fraction))
-    smallest = min(
-        len(set(units[images.targets[index] == target])) for target in range(len(images.classes))
-    )
-    if smallest < 2:
-        msg = "a class has fewer than three patients or groups: it cannot be split"
-        raise TrainingError(msg)
-    splitter = StratifiedGroupKFold(min(folds, smallest), shuffle=True, random_state=seed)
-    _, moved = next(splitter.split(index, images.targets[index], units))
-    parts[index[moved]] = part
-
-
-def crossing(images: ImageSet, parts: Sequence[str]) -> dict[str, int]:
-    """How many test images have an identical file, or a group, in training or validation."""
-    found = {}
-    for name, units in (("identical", images.digests), ("group", images.groups or ())):
-        elsewhere = {unit for unit, part in zip(units, parts, strict=False) if part != "test"}
-        found[name] = sum(
-            part == "test" and unit in elsewhere for unit, part in zip(units, parts, strict=False)
-        )
-    return found
 
 
 def decode(images: ImageSet, steps: Preprocessing, progress: Progress) -> npt.NDArray[np.uint8]:
@@ -311,7 +231,7 @@ def load_image(path: Path, steps: Preprocessing) -> npt.NDArray[np.uint8]:
             upright = ImageOps.exif_transpose(opened)
             method = Image.Resampling[steps.interpolation.upper()]
             return np.asarray(_eight_bit(upright).resize((steps.input_px, steps.input_px), method))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (*_PILLOW_ERRORS, OSError) as error:
         reason = "empty file" if path.is_file() and not path.stat().st_size else str(error)
         msg = f"{path.name}: {reason.replace(str(path), path.name)}"
         raise TrainingError(msg) from error
@@ -321,6 +241,9 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode not in {"I", "F"} and not image.mode.startswith("I;16"):
         return image.convert("RGB")
     values = np.asarray(image, dtype=np.float32)
+    if not np.isfinite(values).all():
+        msg = "holds values that are no numbers"
+        raise ValueError(msg)
     low, high = np.percentile(values, WINDOW_PERCENTILES)
     scaled = (values - low) / max(float(high - low), 1e-6)
     return Image.fromarray((scaled.clip(0, 1) * 255).astype(np.uint8)).convert("RGB")

@@ -1,6 +1,7 @@
 """Metrics of a classification with bootstrap intervals that resample whole groups."""
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ N_RESAMPLES = 1000
 INTERVAL_PERCENTILES = (2.5, 97.5)
 #: Names of the class that is not looked for: sensitivity is about the other one.
 NEGATIVE_NAMES = frozenset(
-    {"0", "benign", "control", "false", "healthy", "negative", "no", "none", "normal"}
+    {"0", "benign", "control", "false", "healthy", "negative", "no", "none", "normal", "not"}
 )
 
 Targets = npt.NDArray[np.int64]
@@ -35,8 +36,13 @@ def positive_class(classes: Sequence[str]) -> str | None:
     """
     if len(classes) != 2:
         return None
-    named = [name for name in classes if name.lower().split("_")[0] not in NEGATIVE_NAMES]
+    named = [name for name in classes if not _is_negative(name)]
     return named[0] if len(named) == 1 else classes[1]
+
+
+def _is_negative(name: str) -> bool:
+    first = re.split(r"[\W_]+", name.lower())[0]
+    return first in NEGATIVE_NAMES or first.startswith("non")
 
 
 def evaluate(
@@ -76,24 +82,19 @@ def evaluate(
     rng = np.random.default_rng(seed)
     value = _metrics(targets, probabilities, index)
     resampled = [
-        _metrics(targets[drawn], probabilities[drawn], index)
-        for drawn in _resamples(targets, groups, rng)
+        _metrics(targets[drawn], probabilities[drawn], index) for drawn in _resamples(groups, rng)
     ]
     return {name: _interval(value[name], [found[name] for found in resampled]) for name in value}
 
 
-def _resamples(
-    targets: Targets, groups: Sequence[str], rng: np.random.Generator
-) -> list[npt.NDArray[np.int64]]:
-    """Indices of each resample; one that lost a class is left out, its metrics not defined."""
+def _resamples(groups: Sequence[str], rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
+    """Indices of each resample of whole groups."""
     names, number = np.unique(np.asarray(groups), return_inverse=True)
     members = np.split(np.argsort(number, kind="stable"), np.cumsum(np.bincount(number))[:-1])
-    n_classes = len(np.unique(targets))
-    drawn = (
+    return [
         np.concatenate([members[i] for i in rng.integers(len(names), size=len(names))])
         for _ in range(N_RESAMPLES)
-    )
-    return [index for index in drawn if len(np.unique(targets[index])) == n_classes]
+    ]
 
 
 def _interval(value: float, values: Sequence[float]) -> Interval:

@@ -12,7 +12,8 @@ from trainer.backbones import Preprocessing, build_backbone, preprocessing
 from trainer.errors import TrainingError
 from trainer.features import choose_device, extract
 from trainer.finetune import Classifier
-from trainer.images import SUFFIXES, load_image
+from trainer.images import load_image
+from trainer.manifest import SUFFIXES
 from trainer.runs import RunFolder, RunResult
 
 

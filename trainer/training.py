@@ -29,10 +29,11 @@ from trainer.backbones import (
 from trainer.errors import TrainingError
 from trainer.features import choose_device, describe_device, extract
 from trainer.finetune import Classifier, Part, count_features, fine_tune, logits_of
-from trainer.images import SPLITS, ImageSet, Progress, crossing, decode, split_images
+from trainer.images import ImageSet, Progress, decode
 from trainer.memory import keep_freed_memory
 from trainer.metrics import Interval, evaluate, positive_class
 from trainer.runs import RunFolder, RunResult
+from trainer.splits import SPLITS, crossing, split_images
 
 VERSIONED = ("evtl", "numpy", "scikit-learn", "timm", "torch", "torchvision")
 Pixels = npt.NDArray[np.uint8]
@@ -231,12 +232,14 @@ def _provenance(job: _Job) -> dict[str, Any]:
 
 
 def _warnings(job: _Job) -> tuple[str, ...]:
-    shared = crossing(job.images, job.parts)
-    texts: list[tuple[int, Callable[[int], str]]] = [
-        (shared["identical"], lambda n: f"{n} test images are identical to images trained on"),
-        (shared["group"], lambda n: f"{n} test images share a group with images trained on"),
-    ]
-    found = [text(count) + ": the test is too easy" for count, text in texts if count]
-    if job.images.groups is None:
+    images, shared = job.images, crossing(job.images, job.parts)
+    found = [*images.notes]
+    if shared["identical"]:
+        found.append(f"{shared['identical']} test images are identical to images trained on")
+    if shared["group"]:
+        found.append(f"{shared['group']} test images share a group with images trained on")
+    if count := images.contradictions():
+        found.append(f"{count} images have an identical file under another label")
+    if images.groups is None:
         found.append("no patient groups were given: images of one patient may be on both sides")
     return tuple(found)

@@ -11,7 +11,8 @@ from PIL import Image
 from tests.unit.trainer.toys import TOY_PX, plan_of
 from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError
-from trainer.images import ImageSet, crossing, decode, load_image, read_images, split_images
+from trainer.images import ImageSet, decode, load_image, read_images
+from trainer.splits import crossing, split_images
 
 PLAN_FIELDS = ("train", "validation", "test")
 
@@ -125,7 +126,7 @@ def test_copies_of_one_file_stay_on_one_side() -> None:
 
 
 def test_too_few_patients_are_an_error() -> None:
-    with pytest.raises(TrainingError, match="fewer than three patients"):
+    with pytest.raises(TrainingError, match="at least three patients"):
         split_images(image_set(["p1"] * 5 + ["p2"] * 5, ["a"] * 5 + ["b"] * 5), plan_of(0))
 
 
@@ -137,7 +138,7 @@ def test_a_given_split_is_kept_and_validation_comes_from_training(class_folders:
     parts = split_images(images, plan_of(0))
     tested = {name for name, part in zip(images.files, parts, strict=True) if part == "test"}
     assert tested == {f"{c}/{n}.png" for c in "abc" for n in range(2)}
-    assert 3 <= parts.count("validation") <= 6
+    assert parts.count("validation") == 6
 
 
 def test_every_unreadable_image_is_listed(class_folders: Path, steps: Preprocessing) -> None:

@@ -22,16 +22,18 @@ from evidence.records import (
 )
 from evidence.store import Store
 
-#: Limits of one question: seconds, rows, and bytes of one value.
+#: Limits of one question: seconds, rows, bytes of all values, and bytes of one value.
 QUERY_TIMEOUT_S = 10.0
 QUERY_ROWS = 10_000
+QUERY_BYTES = 32_000_000
 QUERY_VALUE_BYTES = 1_000_000
 #: SQL functions that only compute; everything else is refused.
 SAFE_FUNCTIONS = frozenset(
     "abs avg coalesce count date datetime format group_concat ifnull iif instr julianday length "
     "like lower ltrim max min nullif printf replace round rtrim sign strftime string_agg substr "
     "substring sum total trim typeof upper first_value last_value lag lead rank dense_rank "
-    "row_number ntile percent_rank cume_dist nth_value unicode char glob".split()
+    "row_number ntile percent_rank cume_dist nth_value unicode char glob hex floor ceil ceiling "
+    "sqrt power pow exp ln log log10 log2 mod trunc".split()
 )
 #: How a SELECT begins, after blanks and comments. The authorizer refuses what lies behind.
 _SELECT = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*(select|with|values)\b", re.IGNORECASE | re.DOTALL)
@@ -194,14 +196,24 @@ def question(store: Store, sql: str) -> Answer:
     connection = store.read_only()
     try:
         _lock_down(connection)
-        cursor = connection.execute(sql)
-        rows = cursor.fetchmany(QUERY_ROWS + 1)
-        columns = tuple(column[0] for column in cursor.description)
-        return Answer(columns, tuple(rows[:QUERY_ROWS]), len(rows) > QUERY_ROWS)
+        return _bounded(connection.execute(sql))
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
         raise QueryRefusedError(_refusal(error)) from error
     finally:
         connection.close()
+
+
+def _bounded(cursor: sqlite3.Cursor) -> Answer:
+    """Rows up to `QUERY_ROWS` and about `QUERY_BYTES`."""
+    columns = tuple(column[0] for column in cursor.description)
+    rows: list[tuple[Any, ...]] = []
+    size = 0
+    for row in cursor:
+        size += sum(len(value) if isinstance(value, str | bytes) else 8 for value in row)
+        if len(rows) == QUERY_ROWS or size > QUERY_BYTES:
+            return Answer(columns, tuple(rows), truncated=True)
+        rows.append(row)
+    return Answer(columns, tuple(rows), truncated=False)
 
 
 def _lock_down(connection: sqlite3.Connection) -> None:
@@ -223,6 +235,9 @@ def _authorize(action: int, _first: str | None, second: str | None, *_rest: str 
 
 def _refusal(error: Exception) -> str:
     text = str(error)
+    if "use function" in text:
+        known = " ".join(sorted(SAFE_FUNCTIONS))
+        return f"this function is not allowed here ({text}); allowed: {known}"
     if "not authorized" in text or "prohibited" in text or "readonly" in text:
         return f"only one SELECT is answered here; the store is read-only ({text})"
     if "interrupted" in text:

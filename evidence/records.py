@@ -2,9 +2,11 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from evidence.vocabulary import (
+    ANATOMY,
+    MODALITY,
     Approach,
     Augmentation,
     ClaimKind,
@@ -15,6 +17,7 @@ from evidence.vocabulary import (
     Role,
     Task,
     Visualization,
+    canonical,
 )
 
 
@@ -48,6 +51,16 @@ class TaskProfile(Record):
     n_classes: int | None = Field(default=None, ge=2, le=100_000)
     task: Literal["classification", "regression"] = "classification"
     n_augmented: int | None = Field(default=None, ge=1, le=10**12)
+
+    @field_validator("modality")
+    @classmethod
+    def _known_modality(cls, text: str) -> str:
+        return canonical(MODALITY, text)
+
+    @field_validator("anatomy")
+    @classmethod
+    def _known_anatomy(cls, text: str | None) -> str | None:
+        return None if text is None else canonical(ANATOMY, text)
 
     @model_validator(mode="after")
     def _consistent(self) -> "TaskProfile":

@@ -1,6 +1,7 @@
 """One pydantic model per corpus file: what a row may hold, and why it is refused."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
@@ -14,7 +15,6 @@ from pydantic import (
     model_validator,
 )
 
-from evidence.errors import UnknownTermError
 from evidence.notation import (
     ArmNotation,
     CountNotation,
@@ -35,7 +35,7 @@ from evidence.vocabulary import (
     Initialisation,
     Task,
     Visualization,
-    Vocabulary,
+    canonical,
 )
 
 
@@ -45,20 +45,6 @@ def _blank_is_none(text: Any) -> Any:
 
 def _blank_is(default: str) -> BeforeValidator:
     return BeforeValidator(lambda text: default if text == "" else text)
-
-
-def _canonical(vocabulary: Vocabulary) -> Callable[[str], str]:
-    def check(text: str) -> str:
-        try:
-            key = vocabulary.resolve(text)
-        except UnknownTermError as error:
-            raise ValueError(str(error)) from None
-        if key != text:
-            msg = f"write the canonical key {key!r}"
-            raise ValueError(msg)
-        return text
-
-    return check
 
 
 def _each(parse: Callable[[str], Any]) -> BeforeValidator:
@@ -190,10 +176,10 @@ class StudyRow(Row):
     year: Annotated[int, Field(ge=1990, le=2100)]
     image_type: str
     modality: Annotated[
-        Annotated[str, AfterValidator(_canonical(MODALITY))] | None,
+        Annotated[str, AfterValidator(partial(canonical, MODALITY))] | None,
         BeforeValidator(_blank_is_none),
     ]
-    anatomy: Annotated[tuple[str, ...], _each(_canonical(ANATOMY))]
+    anatomy: Annotated[tuple[str, ...], _each(partial(canonical, ANATOMY))]
     objective: str
     task: Annotated[tuple[Task, ...], _each(_task)]
     subject: Literal["human", "animal", ""]

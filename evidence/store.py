@@ -14,7 +14,7 @@ from typing import Any
 
 import platformdirs
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from evidence.errors import EvidenceError
@@ -32,10 +32,10 @@ def shipped(name: str) -> Path:
     return inside if inside.is_dir() else Path(__file__).parent.parent / name
 
 
-def database_url() -> str:
+def database_url() -> str | URL:
     """``EVTL_DATABASE_URL``, else an SQLite file in the user's data directory."""
     default = platformdirs.user_data_path("evtl") / "evtl.sqlite"
-    return os.environ.get("EVTL_DATABASE_URL") or f"sqlite:///{default}"
+    return os.environ.get("EVTL_DATABASE_URL") or URL.create("sqlite", database=str(default))
 
 
 class Store:
@@ -77,8 +77,8 @@ class Store:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
-            msg = f"database {self.path}: {error.orig}"
+        except (OperationalError, sqlite3.OperationalError) as error:
+            msg = f"database {self.path}: {getattr(error, 'orig', error)}"
             raise EvidenceError(msg) from error
 
     def _make_ready(self) -> None:
@@ -96,13 +96,17 @@ class Store:
             )
             raise EvidenceError(msg)
         else:
-            _fill(self.engine)
+            with self._translated():
+                _fill(self.engine)
 
     def _create(self) -> None:
         """Build the file aside; the first of several builders at once wins, all are the same."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=".evtl-") as folder:
+            with (
+                self._translated(),
+                tempfile.TemporaryDirectory(dir=self.path.parent, prefix=".evtl-") as folder,
+            ):
                 draft = Path(folder) / self.path.name
                 _fill(_engine(draft))
                 try:
@@ -116,7 +120,7 @@ class Store:
             raise EvidenceError(msg) from error
 
 
-def _sqlite_path(url: str) -> Path:
+def _sqlite_path(url: str | URL) -> Path:
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -137,7 +141,9 @@ def _quoted(path: Path) -> str:
 
 def _engine(path: Path) -> Engine:
     engine = create_engine(
-        f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S}
+        URL.create("sqlite", database=str(path)),
+        poolclass=NullPool,
+        connect_args={"timeout": BUSY_TIMEOUT_S},
     )
     event.listen(engine, "connect", _enforce_foreign_keys)
     return engine
@@ -151,6 +157,9 @@ def _state(path: Path) -> tuple[str | None, str | None] | None:
     """Schema version and corpus digest of an existing store; None where there is no file."""
     if not path.exists():
         return None
+    if not path.is_file():
+        msg = f"{path} is no file; set EVTL_DATABASE_URL to a file"
+        raise EvidenceError(msg)
     try:
         connection = sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True)
         try:

@@ -136,6 +136,24 @@ class Vocabulary:
         return broader in self.path(key)
 
 
+def canonical(vocabulary: Vocabulary, text: str) -> str:
+    """The text itself if it is a canonical key; for validators.
+
+    Raises
+    ------
+    ValueError
+        It is unknown, or a synonym; the message names the key to write.
+    """
+    try:
+        key = vocabulary.resolve(text)
+    except UnknownTermError as error:
+        raise ValueError(str(error)) from None
+    if key != text:
+        msg = f"write the canonical key {key!r}"
+        raise ValueError(msg)
+    return text
+
+
 MODALITY = Vocabulary(
     "modality",
     (

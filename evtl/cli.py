@@ -5,6 +5,7 @@ import io
 import json
 import os
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,7 +21,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Which pretrained network, transferred how? Published evidence, advice, training.",
 )
 
 Task = Literal["classification", "regression"]
@@ -41,6 +41,21 @@ AugmentedOption = Annotated[
 ]
 DeviceOption = Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"evtl {version('evtl')}")
+        raise typer.Exit
+
+
+@app.callback()
+def evtl(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Which pretrained network, transferred how? Published evidence, advice, training."""
 
 
 @app.command()
@@ -197,7 +212,10 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith(("evidence", "recommender", "trainer", "evtl")):
             raise
-        sys.exit(f"evtl: {error.name} is not installed; pip install 'evtl[train]'")
+        sys.exit(
+            f"evtl: {error.name} is not installed: training needs the extra [train]; run "
+            "pip install '.[train]' in the checkout, or make install"
+        )
     except BrokenPipeError:
         # The reader has seen enough; keep the interpreter from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

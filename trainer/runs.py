@@ -13,6 +13,7 @@ file                   content
 """
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -30,6 +32,8 @@ from recommender.plan import PlannedBackbone, TrainingPlan
 from trainer.errors import TrainingError
 from trainer.images import ImageSet
 from trainer.metrics import Interval
+
+MODEL_FILE = "model.safetensors"
 
 
 class RunResult(Record):
@@ -115,8 +119,12 @@ class RunFolder:
 
     def append_history(self, line: Mapping[str, Any]) -> None:
         """Add a line, at once readable."""
-        with (self.path / "history.jsonl").open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line) + "\n")
+        try:
+            with (self.path / "history.jsonl").open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(line) + "\n")
+        except OSError as error:
+            msg = f"{self.path / 'history.jsonl'} cannot be written: {error.strerror}"
+            raise TrainingError(msg) from error
 
     def write_result(self, result: RunResult) -> None:
         """Keep the result."""
@@ -125,8 +133,13 @@ class RunFolder:
     def write_model(self, state: Mapping[str, Tensor]) -> None:
         """Keep the network's tensors."""
         draft = self.path / ".model.safetensors.tmp"
-        save_file({name: tensor.cpu().contiguous() for name, tensor in state.items()}, draft)
-        draft.replace(self.path / "model.safetensors")
+        try:
+            save_file({name: tensor.cpu().contiguous() for name, tensor in state.items()}, draft)
+            draft.replace(self.path / MODEL_FILE)
+        except (OSError, SafetensorError) as error:
+            draft.unlink(missing_ok=True)
+            msg = f"the model cannot be written to {self.path}: {error}"
+            raise TrainingError(msg) from error
 
     def read_result(self) -> RunResult:
         """Read the result.
@@ -155,10 +168,28 @@ class RunFolder:
             The file is missing or broken.
         """
         try:
-            return dict(load_file(self.path / "model.safetensors"))
-        except Exception as error:  # safetensors raises its own, unexported error class
-            msg = f"{self.path / 'model.safetensors'} cannot be read: {error}"
+            return dict(load_file(self.path / MODEL_FILE))
+        except (OSError, SafetensorError) as error:
+            msg = f"{self.path / MODEL_FILE} cannot be read: {error}"
             raise TrainingError(msg) from error
+
+    def model_digest(self) -> str:
+        """SHA-256 of the network's file, and of the head's where there is one.
+
+        Raises
+        ------
+        TrainingError
+            A file is missing.
+        """
+        digest = hashlib.sha256()
+        try:
+            for path in (self.path / MODEL_FILE, self.head_file):
+                if path == self.path / MODEL_FILE or path.is_file():
+                    digest.update(path.read_bytes())
+        except OSError as error:
+            msg = f"{self.path / MODEL_FILE} cannot be read: {error.strerror}"
+            raise TrainingError(msg) from error
+        return digest.hexdigest()
 
     @property
     def head_file(self) -> Path:
@@ -167,8 +198,13 @@ class RunFolder:
 
     def _replace(self, name: str, content: bytes) -> None:
         draft = self.path / f".{name}.tmp"
-        with draft.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(self.path / name)
+        try:
+            with draft.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            draft.replace(self.path / name)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            msg = f"{self.path / name} cannot be written: {error.strerror}"
+            raise TrainingError(msg) from error

@@ -25,9 +25,9 @@ def split_images(images: ImageSet, plan: TrainingPlan) -> tuple[str, ...]:
     """
     parts = np.array(images.splits or ["train"] * len(images.files), dtype="<U10")
     if images.splits is None:
-        _move(images, parts, "test", plan.test_fraction, plan.seed)
+        _move(images, parts, "test", plan.test_fraction, plan.seed, keep=2)
     if "validation" not in parts:
-        _move(images, parts, "validation", plan.validation_fraction, plan.seed + 1)
+        _move(images, parts, "validation", plan.validation_fraction, plan.seed + 1, keep=1)
     for part in SPLITS:
         missing = set(images.classes) - {images.labels[i] for i in np.flatnonzero(parts == part)}
         if missing:
@@ -40,12 +40,18 @@ def split_images(images: ImageSet, plan: TrainingPlan) -> tuple[str, ...]:
 
 
 def _move(
-    images: ImageSet, parts: npt.NDArray[np.str_], part: str, fraction: float, seed: int
+    images: ImageSet,
+    parts: npt.NDArray[np.str_],
+    part: str,
+    fraction: float,
+    seed: int,
+    *,
+    keep: int,
 ) -> None:
     """Move a share of the training units of each class to another part.
 
     A unit belongs to the class of most of its images. Of each class units are moved in random
-    order until the share of its images is reached: at least one unit, and never the last.
+    order until the share of its images is reached: at least one, and never the last `keep`.
     """
     rng = np.random.default_rng(seed)
     index = np.flatnonzero(parts == "train")
@@ -60,7 +66,7 @@ def _move(
         units = [by_class[label][i] for i in rng.permutation(len(by_class[label]))]
         wanted = fraction * sum(len(members[unit]) for unit in units)
         moved = 0
-        for unit in units[:-1]:
+        for unit in units[:-keep]:
             # Half a unit more would be nearer to the share than none.
             if moved and moved + len(members[unit]) / 2 > wanted:
                 break

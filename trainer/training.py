@@ -1,5 +1,6 @@
 """Carry out a plan on images: choose weights, split, train, measure, keep everything."""
 
+import contextlib
 import hashlib
 import platform
 import time
@@ -115,8 +116,10 @@ def train(
         reason = str(error) if isinstance(error, EvtlError) else f"{type(error).__name__}: {error}"
         seconds = round(time.perf_counter() - started, 2)
         result = RunResult(**base, status="failed", seconds=seconds, error=reason)
-        folder.write_result(result)
-        record(result, folder)
+        # On a full disk the reason cannot be kept either; what went wrong first is raised.
+        with contextlib.suppress(EvtlError):
+            folder.write_result(result)
+            record(result, folder)
         raise
     seconds = round(time.perf_counter() - started, 2)
     result = RunResult(**base, **found, status="finished", seconds=seconds)
@@ -214,7 +217,6 @@ def _measure(job: _Job, probabilities: Probabilities) -> dict[str, dict[str, Int
 
 
 def _provenance(job: _Job) -> dict[str, Any]:
-    model = job.folder.path / "model.safetensors"
     return {
         "backbone": job.chosen.backbone.name,
         "planned_backbone": job.chosen.backbone,
@@ -226,7 +228,7 @@ def _provenance(job: _Job) -> dict[str, Any]:
         "digests": {
             "plan": hashlib.sha256(job.plan.model_dump_json().encode()).hexdigest(),
             "data": job.images.digest,
-            "model": hashlib.sha256(model.read_bytes()).hexdigest(),
+            "model": job.folder.model_digest(),
         },
     }
 

@@ -100,6 +100,8 @@ def test_a_saved_plan_is_a_plan(tmp_path: Path) -> None:
         (("--modality", "us"), "how many images"),
         (("--modality", "us", "--n", "many"), "valid integer"),
         (("--modality", "us", "--n", "8", "--save", "/nowhere/plan.json"), "cannot write"),
+        (("--modality", "us", "--n", "8", "--save", "."), "it is a folder"),
+        (("--modality", "us", "--n", "8", "--save", ""), "it is a folder"),
     ],
 )
 def test_a_question_that_makes_no_sense_is_refused(
@@ -130,6 +132,31 @@ def test_a_cell_with_a_comma_or_a_bar_stays_one_cell() -> None:
     rows = list(csv.reader(io.StringIO(evtl("sql", query, "--format", "csv"))))
     assert rows[1] == ["a,b|c"]
     assert "a,b\\|c" in evtl("sql", query, "--format", "markdown")
+
+
+@pytest.mark.usefixtures("store")
+def test_json_stays_json_whatever_the_rows_hold() -> None:
+    query = "select 9e999 as a, x'00ff' as b, null as c"
+    assert json.loads(evtl("sql", query, "--format", "json")) == [
+        {"a": None, "b": "00ff", "c": None}
+    ]
+
+
+@pytest.mark.usefixtures("store")
+def test_two_columns_of_one_name_are_not_lost_in_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("sql", "select 1 as a, 2 as a", "--format", "json")
+    assert "two are called 'a'" in refused(monkeypatch, capsys, *words)
+
+
+@pytest.mark.usefixtures("store")
+def test_control_characters_do_not_reach_the_terminal() -> None:
+    assert "\x1b" not in evtl("sql", "select char(27) || '[31mred' as a")
+
+
+def test_the_version_is_printed() -> None:
+    assert evtl("--version").startswith("evtl 0.")
 
 
 @pytest.mark.usefixtures("store")

@@ -152,12 +152,25 @@ def test_a_broken_file_is_refused_untouched(tmp_path: Path, content: bytes) -> N
         ("sqlite://", "SQLite file"),
         ("mysql://user:secret@host/db", "SQLite file"),
         ("sqlite:////proc/none/evtl.sqlite", "cannot create the database"),
+        ("sqlite:////dev/null", "is no file"),
     ],
 )
 def test_an_address_that_cannot_hold_a_store_is_named(address: str, message: str) -> None:
     with pytest.raises(EvidenceError, match=message) as caught:
         Store(address)
     assert "secret" not in str(caught.value)
+
+
+def test_a_home_with_odd_characters_holds_its_own_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "a?b#c%20d"
+    monkeypatch.delenv("EVTL_DATABASE_URL")
+    monkeypatch.setattr("platformdirs.user_data_path", lambda _name: home)
+    store = Store()
+    assert store.path == home / "evtl.sqlite"
+    assert queries.question(store, "select count(*) from review").rows == ((4,),)
+    assert list(tmp_path.iterdir()) == [home]
 
 
 def _open(address: str) -> int:

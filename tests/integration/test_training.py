@@ -1,6 +1,7 @@
 """From a folder of images to a run, predictions and a record: each approach, real weights."""
 
 import csv
+import errno
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from evidence import queries
@@ -167,6 +168,7 @@ def test_a_folder_that_holds_something_is_not_written_to(sample: Path, tmp_path:
         (("--modality", "us", "--device", "cuda"), "no CUDA device"),
         (("--modality", "us", "--epochs", "0"), "epochs"),
         ((), "--modality is missing"),
+        (("--modality", "us", "--anatomy", ""), "unknown anatomy"),
         (("--plan", "none.json"), "none.json"),
         (("--plan", "none.json", "--modality", "us"), "--plan already holds the task"),
     ],
@@ -195,9 +197,46 @@ def test_predict_refuses_what_is_no_run_and_no_image(sample: Path, tmp_path: Pat
         predict(folder.path, [tmp_path / "none.png"])
     with pytest.raises(TrainingError, match="holds no images"):
         predict(folder.path, [folder.path])
-    (folder.path / "model.safetensors").write_bytes(b"\x00" * 64)
+    kept = load_file(folder.path / "model.safetensors")
+    kept["head.bias"] += 1
+    save_file(kept, folder.path / "model.safetensors")
+    with pytest.raises(TrainingError, match="not the one that the run wrote"):
+        predict(folder.path, [sample])
+    (folder.path / "model.safetensors").unlink()
     with pytest.raises(TrainingError, match="cannot be read"):
         predict(folder.path, [sample])
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        ({"classes": ["benign"]}, "names 1 classes, the model has others"),
+        ({"planned_backbone": LITE0.model_dump() | {"model": "resnet5O"}}, "no model 'resnet5O'"),
+        ({"planned_backbone": LITE0.model_dump() | {"library": "torchvision"}}, "not carried out"),
+        ({"seed": "many"}, "cannot be read"),
+    ],
+)
+def test_a_tampered_result_is_refused(
+    sample: Path, tmp_path: Path, edit: dict[str, object], message: str
+) -> None:
+    _, folder = train(plan_of(), read_images(sample), tmp_path / "run", device="cpu")
+    path = folder.path / "result.json"
+    content = json.loads(path.read_text(encoding="utf-8")) | edit
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(TrainingError, match=message):
+        predict(folder.path, [sample])
+
+
+def test_a_full_disk_is_one_message_and_leaves_nothing_half_written(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("trainer.runs.os.fsync", full)
+    with pytest.raises(TrainingError, match="No space left on device"):
+        train(plan_of(), read_images(sample), tmp_path / "run", device="cpu")
+    assert list((tmp_path / "run").iterdir()) == []
 
 
 DATA = os.environ.get("EVTL_TEST_DATA", "")

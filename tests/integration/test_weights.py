@@ -122,6 +122,15 @@ def test_weights_come_from_the_folder_that_is_named(
     assert same_trunk(weights, resnet_state)
 
 
+def test_a_weights_file_named_after_no_backbone_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mynet.safetensors").write_bytes(b"x")
+    monkeypatch.setenv("EVTL_WEIGHTS_DIR", str(tmp_path / "mynet.safetensors"))
+    with pytest.raises(TrainingError, match=r"mynet\.safetensors: named after no backbone"):
+        choose_backbone(plan_of())
+
+
 def test_the_folder_comes_before_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

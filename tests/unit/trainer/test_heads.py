@@ -56,6 +56,16 @@ def test_a_kept_head_gives_the_same_probabilities(head: Head, tmp_path: Path) ->
     assert np.array_equal(again.predict_proba(features), fitted.predict_proba(features))
 
 
+def test_few_training_images_of_a_class_are_enough_or_said() -> None:
+    features, targets = data(2)
+    rare = np.zeros_like(targets)
+    rare[[0, 1, 6, 8]] = 1
+    assert fit_head("svm", features, rare, PARTS.tolist(), seed=0).chosen.startswith("C=")
+    rare[1] = 0
+    with pytest.raises(TrainingError, match="single training image"):
+        fit_head("svm", features, rare, PARTS.tolist(), seed=0)
+
+
 def test_a_pickle_in_place_of_a_head_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "head.skops"
     path.write_bytes(pickle.dumps(LogisticRegression()))

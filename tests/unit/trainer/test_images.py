@@ -98,6 +98,81 @@ def test_a_folder_of_nothing_is_refused(tmp_path: Path) -> None:
         read_images(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "head",
+    ["file;label;patient", "File,Label,Patient ID", "file\tlabel\tgroup_id", "file, label, group",
+     "\ufefffile,label,group"],
+)  # fmt: skip
+def test_a_manifest_is_read_as_people_write_it(class_folders: Path, head: str) -> None:
+    mark = next(mark for mark in (";", "\t", ",") if mark in head)
+    lines = [head] + [mark.join((f"{c}/{n}.png", c, f"p{n}")) for c in "abc" for n in range(10)]
+    found = read_images(manifest(class_folders, "\r\n".join(lines)))
+    assert found.groups is not None
+    assert set(found.groups) == {f"p{n}" for n in range(10)}
+
+
+def test_a_csv_that_is_no_manifest_is_mentioned(class_folders: Path) -> None:
+    (class_folders / "sizes.csv").write_text("name,width\na,3\n", encoding="utf-8")
+    (class_folders / "latin.csv").write_bytes("größe\n".encode("latin-1"))
+    found = read_images(class_folders)
+    assert [note.split()[0] for note in found.notes] == ["latin.csv", "sizes.csv"]
+
+
+def test_folders_named_after_parts_are_a_split_not_classes(
+    class_folders: Path, tmp_path: Path
+) -> None:
+    for part, numbers in (("train", range(2, 10)), ("Test", range(2))):
+        for label in "abc":
+            (tmp_path / "kaggle" / part / label).mkdir(parents=True)
+            for n in numbers:
+                whole = (class_folders / label / f"{n}.png").read_bytes()
+                (tmp_path / "kaggle" / part / label / f"{n}.png").write_bytes(whole)
+    found = read_images(tmp_path / "kaggle")
+    assert found.classes == ("a", "b", "c")
+    assert found.splits is not None
+    assert found.splits.count("test") == 6
+
+
+def test_hidden_folders_are_passed_over_and_folders_without_images_mentioned(
+    class_folders: Path,
+) -> None:
+    (class_folders / "a" / ".ipynb_checkpoints").mkdir()
+    copy = (class_folders / "a" / "0.png").read_bytes()
+    (class_folders / "a" / ".ipynb_checkpoints" / "0.png").write_bytes(copy)
+    (class_folders / "d").mkdir()
+    (class_folders / "d" / "scan.dcm").write_bytes(b"x")
+    found = read_images(class_folders)
+    assert len(found.files) == 30
+    assert found.notes == ("folder d was left out: it holds no image of a known kind",)
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.2, 0.3, 0.5])
+def test_a_share_is_kept_whatever_it_is_and_however_rare_a_class(fraction: float) -> None:
+    labels = ["a"] * 400 + ["b"] * 200 + ["c"] * 3
+    images = image_set([str(n) for n in range(603)], labels)
+    plan = plan_of(test_fraction=fraction)
+    parts = split_images(images, plan)
+    tested = [label for label, part in zip(labels, parts, strict=True) if part == "test"]
+    assert tested.count("a") == pytest.approx(400 * fraction, abs=1)
+    assert tested.count("b") == pytest.approx(200 * fraction, abs=1)
+    assert tested.count("c") == 1
+
+
+def test_a_file_that_two_patients_share_keeps_them_together() -> None:
+    labels = ["a"] * 30 + ["b"] * 30
+    names = tuple(f"{n}.png" for n in range(60))
+    groups = tuple(f"p{n}" for n in range(60))
+    copies = tuple("same" if n in {0, 7, 13} else str(n) for n in range(60))
+    images = ImageSet(Path(), names, tuple(labels), groups, None, copies)
+    for seed in range(20):
+        assert crossing(images, split_images(images, plan_of(seed)))["identical"] == 0
+
+
+def test_one_file_under_two_labels_is_counted() -> None:
+    images = ImageSet(Path(), ("x", "y", "z"), ("a", "b", "a"), None, None, ("1", "1", "2"))
+    assert images.contradictions() == 2
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_no_group_is_on_two_sides_and_every_class_on_each(data: st.DataObject) -> None:

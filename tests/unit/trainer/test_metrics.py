@@ -53,6 +53,10 @@ def test_sensitivity_is_about_the_finding_whatever_its_place_in_the_alphabet() -
         (("cataract", "normal"), "cataract"),
         (("no_tumor", "tumor"), "tumor"),
         (("left", "right"), "right"),
+        (("covid", "non-covid"), "covid"),
+        (("malignant", "nonmalignant"), "malignant"),
+        (("malignant", "non_malignant"), "malignant"),
+        (("nodule", "vessel"), "vessel"),
         (("a", "b", "c"), None),
     ],
 )
@@ -86,6 +90,16 @@ def test_images_of_one_patient_do_not_narrow_the_interval() -> None:
 
     assert width(once) > 0.05
     assert width(many) == pytest.approx(width(once), rel=0.15)
+
+
+def test_a_rare_class_costs_no_interval() -> None:
+    targets = np.repeat(np.arange(40), 2)
+    probabilities = np.full((80, 40), 0.01)
+    probabilities[np.arange(80), (targets + np.arange(80) % 2) % 40] = 0.61
+    found = evaluate(
+        targets, probabilities, [str(n) for n in range(40)], list(map(str, range(80))), 0
+    )
+    assert all(interval.low is not None for interval in found.values())
 
 
 def test_a_metric_that_is_not_defined_is_empty_not_zero() -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -148,6 +149,8 @@ def train(
     typer.echo(render.metrics(result.model_dump()["metrics"]))
     for warning in result.warnings:
         typer.echo(f"Mind: {warning}")
+    if epochs is not None and result.approach.startswith("feature_extractor"):
+        typer.echo("Mind: --epochs was not used: a frozen backbone sees every image once")
     typer.echo(f"{result.seconds:.0f} s on {result.device}. Run folder: {folder.path}")
 
 
@@ -205,6 +208,8 @@ def sample_data(
 
 def main() -> None:
     """Run the command line; an expected error is one message on stderr and exit status 1."""
+    # A polite request to end is an error like any other: a training then says why it stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("evtl: ended by SIGTERM"))
     try:
         app()
     except EvtlError as error:

@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import os
 import re
+import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,6 +222,9 @@ def _fetch_url(backbone: PlannedBackbone) -> Path | None:
     if url is None:
         return None
     path = _url_cache(url)
+    # torch waits without end where nothing answers; asked first with a limit.
+    request = urllib.request.Request(url, method="HEAD")
+    urllib.request.urlopen(request, timeout=NETWORK_TIMEOUT_S).close()
     path.parent.mkdir(parents=True, exist_ok=True)
     # The publishers put the start of the SHA-256 into the file name.
     digest = re.search(r"-([0-9a-f]{8,})\.", path.name)

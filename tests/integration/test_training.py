@@ -1,10 +1,14 @@
 """From a folder of images to a run, predictions and a record: each approach, real weights."""
 
+import contextlib
 import csv
 import errno
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +154,33 @@ def test_a_failed_run_says_why_and_is_recorded_as_failed(
     with pytest.raises(TrainingError, match="did not finish"):
         predict(run, [victim])
     assert [(r.status, r.error) for r in queries.runs(store)] == [("failed", result.error)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_training_that_is_ended_says_so_in_its_folder(
+    store: Store, sample: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    plan = plan_of(approach="fine_tuning_from_scratch", augmentation="online", epochs=500)
+    plan_file, run = tmp_path / "plan.json", tmp_path / "run"
+    plan_file.write_text(plan.model_dump_json(), encoding="utf-8")
+    words = ["train", str(sample), "--plan", str(plan_file), "--out", str(run)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from evtl.cli import main; main()", *words],
+        env=os.environ | {"EVTL_DATABASE_URL": f"sqlite:///{store.path}"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not (run / "history.jsonl").exists():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            pytest.fail(f"ended by itself: {process.wait(timeout=0.1)}")
+    process.send_signal(number)
+    _, message = process.communicate()
+    assert process.returncode not in {0, -number}
+    assert "Traceback" not in message
+    result = RunFolder(run).read_result()
+    assert result.status == "failed"
+    history = (run / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["epoch"] for line in history] == list(range(1, len(history) + 1))
+    assert [record.status for record in queries.runs(store)] == ["failed"]
 
 
 def test_a_folder_that_holds_something_is_not_written_to(sample: Path, tmp_path: Path) -> None:

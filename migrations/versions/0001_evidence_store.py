@@ -1,4 +1,4 @@
-"""The evidence store: reviews, studies, extractions, arms, evaluations, claims and runs."""
+"""The tables: reviews, studies, extractions, arms, evaluations, claims and runs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,55 +8,25 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-#: The flat face of the corpus: one row per extraction of a study. Several arms of a study's own
-#: (benchmarks apart) stand in one cell, joined by ``;`` unless all are the same. `value` is a lower
-#: bound where `operator` is ``>`` and runs to `value_high` where it is ``range``.
-STUDY_FEATURES = """
-CREATE VIEW study_features AS
-WITH own AS (
-    SELECT arm.extraction, arm.backbone, backbone.family, arm.approach, arm.head
-    FROM arm JOIN backbone ON backbone.name = arm.backbone
-    WHERE arm.role <> 'benchmark' ORDER BY arm.extraction, arm.position
-), arms AS (
-    SELECT extraction,
-        CASE count(DISTINCT backbone) WHEN 1 THEN min(backbone)
-            ELSE group_concat(backbone, ';') END AS backbone,
-        CASE count(DISTINCT family) WHEN 1 THEN min(family)
-            ELSE group_concat(family, ';') END AS family,
-        CASE count(DISTINCT approach) WHEN 1 THEN min(approach)
-            ELSE group_concat(approach, ';') END AS approach,
-        CASE count(DISTINCT head) WHEN 1 THEN min(head)
-            ELSE group_concat(head, ';') END AS head
-    FROM own GROUP BY extraction
-), rivals AS (
-    SELECT extraction, group_concat(backbone, ';') AS benchmarks
-    FROM (SELECT extraction, backbone FROM arm WHERE role = 'benchmark'
-        ORDER BY extraction, position)
-    GROUP BY extraction
-), places AS (
-    SELECT extraction, group_concat(anatomy, ';') AS anatomy
-    FROM (SELECT * FROM extraction_anatomy ORDER BY extraction, position) GROUP BY extraction
-), tasks AS (
-    SELECT extraction, group_concat(task, ';') AS task
-    FROM (SELECT * FROM extraction_task ORDER BY extraction, position) GROUP BY extraction
+APPROACHES = (
+    "feature_extractor feature_extractor_hybrid fine_tuning fine_tuning_from_scratch none "
+    "unspecified"
 )
-SELECT
-    e.review, e.study AS study_key, s.first_author, e.year, e.ref, e.image_type, e.modality,
-    places.anatomy, tasks.task, arms.backbone, arms.family, e.n_images, e.n_augmented,
-    e.augmentation, v.metric, v.operator, v.value, arms.approach, e.approach_as_printed,
-    arms.head, e.class_type, e.n_classes, rivals.benchmarks, e.visualization, v.value_high
-FROM extraction e
-JOIN study s ON s.key = e.study
-LEFT JOIN arms ON arms.extraction = e.id
-LEFT JOIN rivals ON rivals.extraction = e.id
-LEFT JOIN places ON places.extraction = e.id
-LEFT JOIN tasks ON tasks.extraction = e.id
-LEFT JOIN evaluation v ON v.extraction = e.id AND v.position = 1
-WHERE e.status = 'extracted'
-"""
 
 
-def upgrade() -> None:
+def one_of(table: str, column: str, words: str) -> sa.CheckConstraint:
+    """Constraint that a column holds one of these words."""
+    listed = ", ".join(f"'{word}'" for word in words.split())
+    return sa.CheckConstraint(f"{column} IN ({listed})", name=op.f(f"ck_{table}_{column}"))
+
+
+def link(table: str, column: str, target: str, ondelete: str | None = None) -> sa.Constraint:
+    """Foreign key, named by convention."""
+    name = op.f(f"fk_{table}_{column}_{target.partition('.')[0]}")
+    return sa.ForeignKeyConstraint([column], [target], name=name, ondelete=ondelete)
+
+
+def _create_backbone() -> None:
     op.create_table(
         "backbone",
         sa.Column("name", sa.String(length=60), nullable=False),
@@ -70,12 +40,18 @@ def upgrade() -> None:
         sa.Column("note", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_backbone")),
     )
+
+
+def _create_corpus() -> None:
     op.create_table(
         "corpus",
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("loaded_at", sa.String(length=32), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_corpus")),
     )
+
+
+def _create_review() -> None:
     op.create_table(
         "review",
         sa.Column("key", sa.String(length=40), nullable=False),
@@ -96,6 +72,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_review")),
         sa.UniqueConstraint("doi", name=op.f("uq_review_doi")),
     )
+
+
+def _create_run() -> None:
     op.create_table(
         "run",
         sa.Column("run_id", sa.String(length=80), nullable=False),
@@ -118,18 +97,14 @@ def upgrade() -> None:
         sa.Column("digests", sa.JSON(), nullable=False),
         sa.Column("versions", sa.JSON(), nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
-        sa.CheckConstraint(
-            "approach IN ('feature_extractor', 'feature_extractor_hybrid', "
-            "'fine_tuning', 'fine_tuning_from_scratch', 'none', 'unspecified')",
-            name=op.f("ck_run_approach"),
-        ),
-        sa.CheckConstraint(
-            "head IN ('linear', 'svm', 'random_forest', 'knn', 'lda', 'svr', 'unspecified')",
-            name=op.f("ck_run_head"),
-        ),
-        sa.CheckConstraint("status IN ('finished', 'failed')", name=op.f("ck_run_status")),
+        one_of("run", "approach", APPROACHES),
+        one_of("run", "head", "linear svm random_forest knn lda svr unspecified"),
+        one_of("run", "status", "finished failed"),
         sa.PrimaryKeyConstraint("run_id", name=op.f("pk_run")),
     )
+
+
+def _create_study() -> None:
     op.create_table(
         "study",
         sa.Column("key", sa.String(length=80), nullable=False),
@@ -143,15 +118,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_study")),
         sa.UniqueConstraint("doi", name=op.f("uq_study_doi")),
     )
+
+
+def _create_backbone_alias() -> None:
     op.create_table(
         "backbone_alias",
         sa.Column("alias", sa.String(length=60), nullable=False),
         sa.Column("backbone", sa.String(length=60), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["backbone"], ["backbone.name"], name=op.f("fk_backbone_alias_backbone_backbone")
-        ),
+        link("backbone_alias", "backbone", "backbone.name"),
         sa.PrimaryKeyConstraint("alias", name=op.f("pk_backbone_alias")),
     )
+
+
+def _create_claim() -> None:
     op.create_table(
         "claim",
         sa.Column("key", sa.String(length=60), nullable=False),
@@ -163,13 +142,13 @@ def upgrade() -> None:
         sa.Column("value", sa.String(length=20), nullable=False),
         sa.Column("unit", sa.String(length=20), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
-        sa.CheckConstraint(
-            "kind IN ('advice', 'prevalence', 'finding', 'caution', 'count')",
-            name=op.f("ck_claim_kind"),
-        ),
-        sa.ForeignKeyConstraint(["review"], ["review.key"], name=op.f("fk_claim_review_review")),
+        one_of("claim", "kind", "advice prevalence finding caution count"),
+        link("claim", "review", "review.key"),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_claim")),
     )
+
+
+def _create_extraction() -> None:
     op.create_table(
         "extraction",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -206,31 +185,27 @@ def upgrade() -> None:
         sa.Column("hardware", sa.Text(), nullable=False),
         sa.Column("team", sa.String(length=20), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
-        sa.CheckConstraint(
-            "augmentation IN ('none', 'offline', 'online', 'both', 'yes', 'unknown')",
-            name=op.f("ck_extraction_augmentation"),
-        ),
+        one_of("extraction", "augmentation", "none offline online both yes unknown"),
         sa.CheckConstraint(
             "class_type IN ('binary', 'categorical', 'numeric', '')",
             name=op.f("ck_extraction_class_type"),
         ),
-        sa.CheckConstraint(
-            "reading IN ('as_printed', 'repaired', 'inferred')", name=op.f("ck_extraction_reading")
-        ),
-        sa.CheckConstraint("status IN ('extracted', 'known')", name=op.f("ck_extraction_status")),
-        sa.CheckConstraint(
-            "visualization IN ('none', 'heatmap', 'deconvolution', "
-            "'activation_maximization', 'unspecified', 'unknown')",
-            name=op.f("ck_extraction_visualization"),
+        one_of("extraction", "reading", "as_printed repaired inferred"),
+        one_of("extraction", "status", "extracted known"),
+        one_of(
+            "extraction",
+            "visualization",
+            "none heatmap deconvolution activation_maximization unspecified unknown",
         ),
         sa.CheckConstraint("n_images > 0 AND n_classes > 1", name=op.f("ck_extraction_counts")),
-        sa.ForeignKeyConstraint(
-            ["review"], ["review.key"], name=op.f("fk_extraction_review_review")
-        ),
-        sa.ForeignKeyConstraint(["study"], ["study.key"], name=op.f("fk_extraction_study_study")),
+        link("extraction", "review", "review.key"),
+        link("extraction", "study", "study.key"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_extraction")),
         sa.UniqueConstraint("review", "study", name=op.f("uq_extraction_review_study")),
     )
+
+
+def _create_printed_cell() -> None:
     op.create_table(
         "printed_cell",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -241,10 +216,8 @@ def upgrade() -> None:
         sa.Column("ref_printed", sa.String(length=20), nullable=False),
         sa.Column("column_name", sa.String(length=40), nullable=False),
         sa.Column("printed", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["review"], ["review.key"], name=op.f("fk_printed_cell_review_review")
-        ),
-        sa.ForeignKeyConstraint(["study"], ["study.key"], name=op.f("fk_printed_cell_study_study")),
+        link("printed_cell", "review", "review.key"),
+        link("printed_cell", "study", "study.key"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_printed_cell")),
         sa.UniqueConstraint(
             "review",
@@ -254,6 +227,9 @@ def upgrade() -> None:
             name=op.f("uq_printed_cell_review_study_locator_table_column_name"),
         ),
     )
+
+
+def _create_run_metric() -> None:
     op.create_table(
         "run_metric",
         sa.Column("run_id", sa.String(length=80), nullable=False),
@@ -262,11 +238,12 @@ def upgrade() -> None:
         sa.Column("value", sa.Float(), nullable=True),
         sa.Column("low", sa.Float(), nullable=True),
         sa.Column("high", sa.Float(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["run_id"], ["run.run_id"], name=op.f("fk_run_metric_run_id_run"), ondelete="CASCADE"
-        ),
+        link("run_metric", "run_id", "run.run_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_id", "split", "metric", name=op.f("pk_run_metric")),
     )
+
+
+def _create_arm() -> None:
     op.create_table(
         "arm",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -278,62 +255,41 @@ def upgrade() -> None:
         sa.Column("initialisation", sa.String(length=12), nullable=False),
         sa.Column("head", sa.String(length=20), nullable=False),
         sa.Column("layers_unfrozen", sa.Text(), nullable=False),
-        sa.CheckConstraint(
-            "approach IN ('feature_extractor', 'feature_extractor_hybrid', "
-            "'fine_tuning', 'fine_tuning_from_scratch', 'none', 'unspecified')",
-            name=op.f("ck_arm_approach"),
-        ),
-        sa.CheckConstraint(
-            "head IN ('linear', 'svm', 'random_forest', 'knn', 'lda', 'svr', 'unspecified')",
-            name=op.f("ck_arm_head"),
-        ),
-        sa.CheckConstraint(
-            "initialisation IN ('pretrained', 'random', 'unspecified')",
-            name=op.f("ck_arm_initialisation"),
-        ),
-        sa.CheckConstraint("role IN ('winner', 'used', 'benchmark')", name=op.f("ck_arm_role")),
-        sa.ForeignKeyConstraint(
-            ["backbone"], ["backbone.name"], name=op.f("fk_arm_backbone_backbone")
-        ),
-        sa.ForeignKeyConstraint(
-            ["extraction"],
-            ["extraction.id"],
-            name=op.f("fk_arm_extraction_extraction"),
-            ondelete="CASCADE",
-        ),
+        one_of("arm", "approach", APPROACHES),
+        one_of("arm", "head", "linear svm random_forest knn lda svr unspecified"),
+        one_of("arm", "initialisation", "pretrained random unspecified"),
+        one_of("arm", "role", "winner used benchmark"),
+        link("arm", "backbone", "backbone.name"),
+        link("arm", "extraction", "extraction.id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_arm")),
         sa.UniqueConstraint("extraction", "position", name=op.f("uq_arm_extraction_position")),
     )
+
+
+def _create_extraction_anatomy() -> None:
     op.create_table(
         "extraction_anatomy",
         sa.Column("extraction", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("anatomy", sa.String(length=40), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["extraction"],
-            ["extraction.id"],
-            name=op.f("fk_extraction_anatomy_extraction_extraction"),
-            ondelete="CASCADE",
-        ),
+        link("extraction_anatomy", "extraction", "extraction.id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("extraction", "position", name=op.f("pk_extraction_anatomy")),
     )
+
+
+def _create_extraction_task() -> None:
     op.create_table(
         "extraction_task",
         sa.Column("extraction", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("task", sa.String(length=20), nullable=False),
-        sa.CheckConstraint(
-            "task IN ('classification', 'regression', 'detection')",
-            name=op.f("ck_extraction_task_task"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["extraction"],
-            ["extraction.id"],
-            name=op.f("fk_extraction_task_extraction_extraction"),
-            ondelete="CASCADE",
-        ),
+        one_of("extraction_task", "task", "classification regression detection"),
+        link("extraction_task", "extraction", "extraction.id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("extraction", "position", name=op.f("pk_extraction_task")),
     )
+
+
+def _create_sample_count() -> None:
     op.create_table(
         "sample_count",
         sa.Column("extraction", sa.Integer(), nullable=False),
@@ -341,18 +297,13 @@ def upgrade() -> None:
         sa.Column("stage", sa.String(length=12), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("unit", sa.String(length=20), nullable=False),
-        sa.CheckConstraint(
-            "stage IN ('initial', 'positive', 'train_val', 'test')",
-            name=op.f("ck_sample_count_stage"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["extraction"],
-            ["extraction.id"],
-            name=op.f("fk_sample_count_extraction_extraction"),
-            ondelete="CASCADE",
-        ),
+        one_of("sample_count", "stage", "initial positive train_val test"),
+        link("sample_count", "extraction", "extraction.id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("extraction", "position", name=op.f("pk_sample_count")),
     )
+
+
+def _create_evaluation() -> None:
     op.create_table(
         "evaluation",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -369,43 +320,48 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "metric = 'mae' OR (value >= 0 AND value <= 1)", name=op.f("ck_evaluation_rate")
         ),
-        sa.CheckConstraint(
-            "metric IN ('accuracy', 'balanced_accuracy', 'auc', 'sensitivity', "
-            "'specificity', 'precision', 'dice', 'mae')",
-            name=op.f("ck_evaluation_metric"),
+        one_of(
+            "evaluation",
+            "metric",
+            "accuracy balanced_accuracy auc sensitivity specificity precision dice mae",
         ),
-        sa.CheckConstraint("operator IN ('=', '>', 'range')", name=op.f("ck_evaluation_operator")),
-        sa.ForeignKeyConstraint(
-            ["arm"], ["arm.id"], name=op.f("fk_evaluation_arm_arm"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["extraction"],
-            ["extraction.id"],
-            name=op.f("fk_evaluation_extraction_extraction"),
-            ondelete="CASCADE",
-        ),
+        one_of("evaluation", "operator", "= > range"),
+        link("evaluation", "arm", "arm.id", ondelete="CASCADE"),
+        link("evaluation", "extraction", "extraction.id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_evaluation")),
         sa.UniqueConstraint(
-            "extraction", "position", name=op.f("uq_evaluation_extraction_position")
+            "extraction",
+            "position",
+            name=op.f("uq_evaluation_extraction_position"),
         ),
     )
-    op.execute(STUDY_FEATURES)
+
+
+#: Parents before children.
+CREATE = (
+    _create_backbone,
+    _create_corpus,
+    _create_review,
+    _create_run,
+    _create_study,
+    _create_backbone_alias,
+    _create_claim,
+    _create_extraction,
+    _create_printed_cell,
+    _create_run_metric,
+    _create_arm,
+    _create_extraction_anatomy,
+    _create_extraction_task,
+    _create_sample_count,
+    _create_evaluation,
+)
+
+
+def upgrade() -> None:
+    for create in CREATE:
+        create()
 
 
 def downgrade() -> None:
-    op.execute("DROP VIEW study_features")
-    op.drop_table("evaluation")
-    op.drop_table("sample_count")
-    op.drop_table("extraction_task")
-    op.drop_table("extraction_anatomy")
-    op.drop_table("arm")
-    op.drop_table("run_metric")
-    op.drop_table("printed_cell")
-    op.drop_table("extraction")
-    op.drop_table("claim")
-    op.drop_table("backbone_alias")
-    op.drop_table("study")
-    op.drop_table("run")
-    op.drop_table("review")
-    op.drop_table("corpus")
-    op.drop_table("backbone")
+    for create in reversed(CREATE):
+        op.drop_table(create.__name__.removeprefix("_create_"))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from evidence import queries
 from evidence.records import ArmRecord, Corpus, Evaluation, Study
@@ -14,6 +15,9 @@ from evidence.store import Store
 #: Markers of tests that may be skipped anywhere: they need what the project does not hold.
 MAY_SKIP = ("data", "gpu")
 _skipped: list[str] = []
+# No test is about speed: a slow machine must not fail one.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -15,7 +15,7 @@ from tests.unit.evidence.test_records import profiles
 ULTRASOUND = TaskProfile(modality="ultrasound", n_images=800)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_the_evidence_never_changes_the_answer(
     corpus: Corpus, shuffler: random.Random
@@ -29,7 +29,7 @@ def test_the_order_of_the_evidence_never_changes_the_answer(
     assert recommend(ULTRASOUND, shuffled) == recommend(ULTRASOUND, corpus)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(profiles)
 def test_every_question_gets_a_whole_ranking(corpus: Corpus, profile: TaskProfile) -> None:
     found = recommend(profile, corpus)

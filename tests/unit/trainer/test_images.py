@@ -173,7 +173,7 @@ def test_one_file_under_two_labels_is_counted() -> None:
     assert images.contradictions() == 2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_no_group_is_on_two_sides_and_every_class_on_each(data: st.DataObject) -> None:
     labels, groups = [], []

@@ -15,10 +15,6 @@ class UnknownTermError(EvidenceError):
     """A word is in no vocabulary; the message names the nearest terms."""
 
 
-class StudyNotFoundError(EvidenceError):
-    """No study has the given key."""
-
-
 class QueryRefusedError(EvidenceError):
     """A query is something other than one read-only SELECT, or exceeds its limits."""
 

@@ -38,8 +38,6 @@ ClaimKind = Literal["advice", "prevalence", "finding", "caution", "count"]
 
 #: Metrics that are rates: stored as fractions in [0, 1].
 RATES: frozenset[str] = frozenset(get_args(Metric)) - {"mae"}
-#: Families of Morid 2022 (Table 2); every other family goes by its own name.
-MORID_FAMILIES = ("Inception", "VGGNet", "ResNet", "AlexNet", "DenseNet", "InceptionResNet")
 
 
 @dataclass(frozen=True)

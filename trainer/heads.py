@@ -4,7 +4,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,14 +32,6 @@ SVM_STRENGTHS = (0.3, 1.0, 3.0, 10.0)
 N_TREES = 500
 CALIBRATION_FOLDS = 3
 MAX_ITERATIONS = 2000
-
-
-class FittedHead(Protocol):
-    """What a fitted head offers."""
-
-    def predict_proba(self, features: Features) -> Probabilities:
-        """Probabilities, shape ``(N, C)``."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evidence.records import Record
+from recommender.plan import PlannedBackbone
 from trainer import heads
 from trainer.backbones import Preprocessing, build_backbone, preprocessing
 from trainer.errors import TrainingError
@@ -14,7 +15,7 @@ from trainer.features import choose_device, extract
 from trainer.finetune import Classifier
 from trainer.images import load_image
 from trainer.manifest import SUFFIXES
-from trainer.runs import RunFolder, RunResult
+from trainer.runs import RunFolder
 
 
 class Prediction(Record):
@@ -42,7 +43,7 @@ def predict(run: Path, paths: Sequence[Path], *, device: str = "auto") -> tuple[
         msg = f"{run}: the model is not the one that the run wrote (its digest differs)"
         raise TrainingError(msg)
     files = _files(paths)
-    probabilities = _probabilities(folder, result, files, device)
+    probabilities = _probabilities(folder, result.planned_backbone, files, device)
     if probabilities.shape[1] != len(result.classes):
         msg = f"{run}: result.json names {len(result.classes)} classes, the model has others"
         raise TrainingError(msg)
@@ -76,13 +77,10 @@ def _files(paths: Sequence[Path]) -> list[Path]:
 
 
 def _probabilities(
-    folder: RunFolder, result: RunResult, files: Sequence[Path], device: str
+    folder: RunFolder, backbone: PlannedBackbone, files: Sequence[Path], device: str
 ) -> npt.NDArray[np.float64]:
-    if result.planned_backbone is None:
-        msg = f"run {result.run_id} names no backbone"
-        raise TrainingError(msg)
-    network = build_backbone(result.planned_backbone, None)
-    steps = preprocessing(result.planned_backbone, network)
+    network = build_backbone(backbone, None)
+    steps = preprocessing(backbone, network)
     state = folder.read_model()
     linear = "head.weight" in state
     model = network
@@ -94,7 +92,7 @@ def _probabilities(
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
-        msg = f"{folder.path / 'model.safetensors'} does not fit {result.backbone}: {error}"
+        msg = f"{folder.path / 'model.safetensors'} does not fit {backbone.name}: {error}"
         raise TrainingError(msg) from error
     pixels = np.stack([_named(path, steps) for path in files])
     outputs = extract(model, pixels, steps, choose_device(device), lambda *_: None)

@@ -21,7 +21,7 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(PIP) --editable '.[train,lite,test]'
+	$(PIP) --editable '.[train,lite,review,postgres,test]'
 	@touch $@
 
 install: $(VENV)/.installed-test

@@ -19,10 +19,12 @@ from evidence.notation import (
     ArmNotation,
     CountNotation,
     EvaluationNotation,
+    SizeNotation,
     items,
     parse_arm,
     parse_count,
     parse_evaluation,
+    parse_size,
 )
 from evidence.vocabulary import (
     ANATOMY,
@@ -70,8 +72,25 @@ class Row(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
-    #: Columns that together name a row, for finding duplicates.
+    #: Columns that together name a row.
     natural_key: ClassVar[tuple[str, ...]]
+    #: What stands between the items of a list cell, where it is not a bare semicolon.
+    separators: ClassVar[dict[str, str]] = {}
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Text of the natural key."""
+        return tuple(str(getattr(self, column)) for column in self.natural_key)
+
+    def cells(self) -> dict[str, str]:
+        """The row as it is written to a file; reading that gives an equal row."""
+        return {name: self._cell(name) for name in type(self).model_fields}
+
+    def _cell(self, name: str) -> str:
+        value = getattr(self, name)
+        if type(value) is tuple:
+            return self.separators.get(name, ";").join(map(str, value))
+        return "" if value is None else str(value)
 
 
 class ReviewRow(Row):
@@ -86,11 +105,11 @@ class ReviewRow(Row):
     year: int
     volume: str
     pages: str
-    doi: Doi
-    review_type: Literal["scoping", "systematic", "literature", "review"]
+    doi: Annotated[Doi | None, BeforeValidator(_blank_is_none)]
+    review_type: Literal["scoping", "systematic", "literature", "review", "living"]
     window_start: str
     window_end: str
-    databases: str
+    databases: Words
     n_included: Count
     n_included_note: str
     agreement: str
@@ -100,14 +119,21 @@ class PublicationRow(Row):
     """A row of ``publications.csv``: one study as it is cited."""
 
     natural_key = ("study_key",)
+    separators: ClassVar[dict[str, str]] = {"authors": "; "}
 
     study_key: Name
     first_author: Name
-    authors: Name
-    year: Annotated[int, Field(ge=1990, le=2100)]
+    authors: Words
+    year: Annotated[
+        Annotated[int, Field(ge=1900, le=2100)] | None, BeforeValidator(_blank_is_none)
+    ]
     title: Annotated[str | None, BeforeValidator(_blank_is_none)]
     venue: str
     doi: Annotated[Doi | None, BeforeValidator(_blank_is_none)]
+    pmid: Annotated[
+        Annotated[str, Field(pattern=r"^[0-9]{1,12}$")] | None, BeforeValidator(_blank_is_none)
+    ]
+    abstract: str
     cited_from: Name
 
 
@@ -159,6 +185,16 @@ class CellRow(Row):
     printed: str
 
 
+class FieldSourceRow(Row):
+    """A row of ``field_sources.csv``: the printed column that a field was read from."""
+
+    natural_key = ("review", "field", "column")
+
+    review: Name
+    field: Name
+    column: Name
+
+
 class StudyRow(Row):
     """A row of ``studies.csv``: one review's extraction of one study."""
 
@@ -201,13 +237,13 @@ class StudyRow(Row):
     veracity: str
     n_experts: Count
     preprocessing: Literal["yes", "no", "roi", ""]
-    image_size_px: Annotated[str, Field(pattern=r"^(\d+x\d+(x\d+)?(;\d+x\d+)*)?$")]
+    image_size_px: Annotated[tuple[SizeNotation, ...], _each(parse_size)]
     n_datasets: Count
     specialist_comparison: Literal["yes", "no", "unknown", ""]
     n_specialists: Count
     traditional_comparison: Literal["yes", "no", "unknown", ""]
-    software: str
-    hardware: str
+    software: Words
+    hardware: Words
     team: str
     note: str
 
@@ -224,5 +260,14 @@ class StudyRow(Row):
     def _extracted_has_arms(self) -> "StudyRow":
         if self.status == "extracted" and not self.backbone:
             msg = "an extracted study names at least one backbone ('unknown' if not printed)"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_hangs_in_the_air(self) -> "StudyRow":
+        """An approach belongs to an arm; without one it would be lost."""
+        how = {self.approach, self.initialisation, self.head} - {"unspecified"}
+        if not self.backbone and (how or self.layers_unfrozen):
+            msg = "approach, initialisation, head and layers_unfrozen need a backbone"
             raise ValueError(msg)
         return self

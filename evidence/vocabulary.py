@@ -34,6 +34,11 @@ Metric = Literal[
 Visualization = Literal[
     "none", "heatmap", "deconvolution", "activation_maximization", "unspecified", "unknown"
 ]
+Split = Literal["test", "validation", "unspecified"]
+Verdict = Literal["agrees", "differs", "contradicts", "not_answerable"]
+FlowKind = Literal["identified", "duplicates", "screened", "excluded", "full_text", "included"]
+Stage = Literal["title_abstract", "full_text"]
+Decision = Literal["include", "exclude"]
 ClaimKind = Literal["advice", "prevalence", "finding", "caution", "count"]
 
 #: Metrics that are rates: stored as fractions in [0, 1].

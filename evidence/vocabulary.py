@@ -35,6 +35,7 @@ Visualization = Literal[
     "none", "heatmap", "deconvolution", "activation_maximization", "unspecified", "unknown"
 ]
 ClaimKind = Literal["advice", "prevalence", "finding", "caution", "count"]
+Verdict = Literal["agrees", "differs", "contradicts", "not_answerable"]
 
 #: Metrics that are rates: stored as fractions in [0, 1].
 RATES: frozenset[str] = frozenset(get_args(Metric)) - {"mae"}

@@ -36,6 +36,7 @@ from evidence.vocabulary import (
     Head,
     Initialisation,
     Task,
+    Verdict,
     Visualization,
     canonical,
 )
@@ -168,6 +169,36 @@ class ClaimRow(Row):
     value: str
     unit: str
     note: str
+
+
+class PrintedFigureRow(Row):
+    """A row of ``printed_figures.csv``: an aggregate figure of a review, and its recomputation."""
+
+    natural_key = ("figure",)
+
+    figure: Name
+    review: Name
+    section: Name
+    label: Name
+    printed: Annotated[str, Field(pattern=r"^(-?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?|\d+(;\d+)*|)$")]
+    unit: Name
+    recomputed: str
+    verdict: Verdict
+    cause: str
+    query: Annotated[str, Field(pattern=r"^((?i:select|with)\s[^;]+)?$")]
+
+    @model_validator(mode="after")
+    def _says_why(self) -> "PrintedFigureRow":
+        if bool(self.cause) == (self.verdict == "agrees"):
+            msg = "what does not agree has a cause ('unknown' where it is), what agrees has none"
+            raise ValueError(msg)
+        if bool(self.query) == (self.verdict == "not_answerable"):
+            msg = "a figure without a query is not_answerable, one with a query is answered"
+            raise ValueError(msg)
+        if not self.printed and self.unit != "references":
+            msg = "only a set of references can be printed empty"
+            raise ValueError(msg)
+        return self
 
 
 class CellRow(Row):

@@ -40,6 +40,7 @@ FlowKind = Literal["identified", "duplicates", "screened", "excluded", "full_tex
 Stage = Literal["title_abstract", "full_text"]
 Decision = Literal["include", "exclude"]
 ClaimKind = Literal["advice", "prevalence", "finding", "caution", "count"]
+Verdict = Literal["agrees", "differs", "contradicts", "not_answerable"]
 
 #: Metrics that are rates: stored as fractions in [0, 1].
 RATES: frozenset[str] = frozenset(get_args(Metric)) - {"mae"}

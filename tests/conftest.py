@@ -11,13 +11,22 @@ from hypothesis import settings
 from evidence import queries
 from evidence.records import ArmRecord, Corpus, Evaluation, Study
 from evidence.store import Store
+from tests.postgres import postgres_server, postgres_url
 
+__all__ = ("postgres_server", "postgres_url")
 #: Markers of tests that may be skipped anywhere: they need what the project does not hold.
 MAY_SKIP = ("data", "gpu")
 _skipped: list[str] = []
 # No test is about speed: a slow machine must not fail one.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a PostgreSQL server."""
+    for item in items:
+        if "postgres_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.postgres)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -3,13 +3,13 @@
 from evidence import schema, schema_living, schema_reviews
 from evidence.crosswalk import CrosswalkRow
 from evidence.living_rows import IdentifiedRow, ReadingRow, ScreeningRow
-from evidence.reproduce import PrintedFigureRow
 from evidence.review_rows import AgreementRow, BackboneFactRow, DisagreementRow, FlowRow
 from evidence.rows import (
     BackboneRow,
     CellRow,
     ClaimRow,
     FieldSourceRow,
+    PrintedFigureRow,
     PublicationRow,
     ReviewRow,
     StudyRow,
@@ -36,7 +36,9 @@ CODECS: dict[str, Codec] = {
             "backbones.csv", BackboneRow, schema.backbone, {"backbone": "name"},
             {"aliases": schema.backbone_alias},
         ),
-        StudyCodec("studies.csv", StudyRow, schema.extraction, {**_STUDY, "table": "locator_table"}),
+        StudyCodec(
+            "studies.csv", StudyRow, schema.extraction, {**_STUDY, "table": "locator_table"}
+        ),
         Codec("cells.csv", CellRow, schema.printed_cell, {**_CELL, "column": "column_name"}),
         Codec("claims.csv", ClaimRow, schema.claim, {"claim": "key"}),
         Codec(

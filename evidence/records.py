@@ -91,7 +91,7 @@ class Study(Record):
 
     key: str
     first_author: str
-    year: int
+    year: int | None
     title: str | None = None
     venue: str = ""
     doi: str | None = None
@@ -101,7 +101,7 @@ class Study(Record):
         """Author, year, title and DOI in one line."""
         title = f", {self.title}" if self.title else ""
         doi = f", doi:{self.doi}" if self.doi else ""
-        return f"{self.first_author} {self.year}{title}{doi}"
+        return f"{self.first_author} {self.year or 'n.d.'}{title}{doi}"
 
 
 class ArmRecord(Record):
@@ -192,6 +192,23 @@ class RunRecord(Record):
     digests: dict[str, str]
     versions: dict[str, str]
     error: str = ""
+
+
+class ChangeSet(Record):
+    """One change of the corpus: by whom, why, and how many rows it added, changed, removed.
+
+    `undoes` is the number of the change set that it takes back; `at` is in UTC.
+    """
+
+    id: int
+    at: str
+    actor: str
+    kind: str
+    reason: str
+    undoes: int | None = None
+    n_added: int
+    n_changed: int
+    n_removed: int
 
 
 class Corpus(Record):

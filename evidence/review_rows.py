@@ -8,9 +8,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from evidence.notation import items
 from evidence.rows import Count, Name, Positive, Row
-from evidence.vocabulary import ANATOMY, MODALITY, canonical
+from evidence.vocabulary import ANATOMY, MODALITY, FlowKind, canonical
 
-FlowKind = Literal["identified", "duplicates", "screened", "excluded", "full_text", "included"]
 Fact = Literal[
     "depth_class",
     "kernel_size",

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from evidence import schema
 from evidence.notation import ArmNotation, CountNotation, SizeNotation
@@ -63,6 +63,13 @@ class StudyCodec(Codec):
         for table, records in tables.items():
             if records:
                 connection.execute(table.insert(), records)
+
+    def links(self, row: Row) -> Iterator[tuple[str, Table, str]]:
+        """As for every file, and the backbones of the arms."""
+        yield from super().links(row)
+        if isinstance(row, StudyRow):
+            for column, arms in (("backbone", row.backbone), ("benchmarks", row.benchmarks)):
+                yield from ((column, schema.backbone, arm.backbone) for arm in arms)
 
     def problems(self, row: Row) -> Iterator[tuple[str, str]]:
         """As for every file, and the columns that lie in the data set."""

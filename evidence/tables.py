@@ -66,6 +66,15 @@ class Codec:
             if target in self.table.c and (reason := _too_big(self.table.c[target].type, value)):
                 yield column, reason
 
+    def links(self, row: Row) -> Iterator[tuple[str, Table, str]]:
+        """Column, table and key of each row of another file that this one points to."""
+        for column in type(row).model_fields:
+            target = self.names.get(column, column)
+            value = getattr(row, column)
+            if value and target in self.table.c:
+                for link in self.table.c[target].foreign_keys:
+                    yield column, link.column.table, str(value)
+
     def insert(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Add rows that are not there yet."""
         for table, records in self.records(connection, rows).items():
@@ -97,7 +106,11 @@ class Codec:
             values = row.model_dump()
             for column, child in self.lists.items():
                 shape = self._shape(child)
-                own = dict(zip((c.name for c in shape.parents), _typed(shape.parents, row.key), strict=True))
+                own = dict(
+                    zip(
+                        (c.name for c in shape.parents), _typed(shape.parents, row.key), strict=True
+                    )
+                )
                 found[child] += [
                     {**own, "position": position, shape.item.name: text}
                     for position, text in enumerate(values.pop(column), 1)

@@ -35,7 +35,6 @@ Visualization = Literal[
     "none", "heatmap", "deconvolution", "activation_maximization", "unspecified", "unknown"
 ]
 Split = Literal["test", "validation", "unspecified"]
-Verdict = Literal["agrees", "differs", "contradicts", "not_answerable"]
 FlowKind = Literal["identified", "duplicates", "screened", "excluded", "full_text", "included"]
 Stage = Literal["title_abstract", "full_text"]
 Decision = Literal["include", "exclude"]

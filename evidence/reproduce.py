@@ -6,6 +6,7 @@ row, so that nothing is bent to fit.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from fractions import Fraction
 from math import floor
 from typing import Any, NamedTuple
@@ -36,7 +37,8 @@ class PrintedFigure(Record):
     recomputed : str
         What the query gave when the row was written, as `compare` formats it.
     verdict : str
-        ``differs``: the rows give another figure; ``contradicts``: the review contradicts itself.
+        ``agrees``; ``differs``: the rows give another figure; ``contradicts``: so does another
+        passage or table of the review; ``not_answerable``: there is no query.
     cause : str
         Why it does not agree, or ``unknown``.
     query : str
@@ -98,27 +100,25 @@ def compare(printed: str, unit: str, answer: Sequence[Sequence[Any]]) -> Compari
     """
     if unit == REFERENCES:
         return _compared_sets(printed, answer)
-    if len(answer) != 1 or len(answer[0]) not in {1, 2}:
-        msg = (
-            f"{len(answer)} rows; one row of a number, or of numerator and denominator, is expected"
-        )
-        raise EvidenceError(msg)
-    parts = [_exact(value) for value in answer[0]]
-    value, detail = parts[0], ""
-    if len(parts) == 2:
-        if not parts[1]:
-            msg = f"{answer[0][0]} of 0, which is no share"
-            raise EvidenceError(msg)
-        value, detail = parts[0] / parts[1], f"{answer[0][0]} of {answer[0][1]}"
-        value *= 100 if unit == "percent" else 1
-    roundings = _rounded(value, n_decimals(printed))
+    value, detail = _number(unit, answer)
+    roundings = _rounded(value, n_decimals=len(printed.partition(".")[2]))
     bare = printed.replace(",", "")
     return Comparison(bare if bare in roundings else roundings[0], bare in roundings, detail)
 
 
-def n_decimals(printed: str) -> int:
-    """Decimals of a printed number; ``0.90`` has two."""
-    return len(printed.partition(".")[2])
+def _number(unit: str, answer: Sequence[Sequence[Any]]) -> tuple[Fraction, str]:
+    """The number of an answer, and what it is a share of."""
+    if len(answer) != 1 or len(answer[0]) not in {1, 2}:
+        msg = f"{len(answer)} row(s); one row of a number, or of numerator and denominator, is due"
+        raise EvidenceError(msg)
+    parts = [_exact(value) for value in answer[0]]
+    if len(parts) == 1:
+        return parts[0], ""
+    detail = f"{answer[0][0]} of {answer[0][1]}"
+    if not parts[1]:
+        msg = f"{detail}, which is no share"
+        raise EvidenceError(msg)
+    return parts[0] / parts[1] * (100 if unit == "percent" else 1), detail
 
 
 def _exact(value: Any) -> Fraction:
@@ -129,15 +129,15 @@ def _exact(value: Any) -> Fraction:
         raise EvidenceError(msg) from None
 
 
-def _rounded(value: Fraction, decimals: int) -> tuple[str, str]:
+def _rounded(value: Fraction, n_decimals: int) -> tuple[str, str]:
     """Rounded half up and half to even; who prints a figure rarely says which."""
-    scaled = value * 10**decimals
-    return _point(floor(scaled + Fraction(1, 2)), decimals), _point(round(scaled), decimals)
+    scaled = value * 10**n_decimals
+    up, even = floor(scaled + Fraction(1, 2)), round(scaled)
+    return _point(up, n_decimals), _point(even, n_decimals)
 
 
-def _point(scaled: int, decimals: int) -> str:
-    sign, digits = "-" if scaled < 0 else "", str(abs(scaled)).zfill(decimals + 1)
-    return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}" if decimals else f"{sign}{digits}"
+def _point(scaled: int, n_decimals: int) -> str:
+    return f"{Decimal(f'{scaled}E-{n_decimals}'):f}"
 
 
 def _compared_sets(printed: str, answer: Sequence[Sequence[Any]]) -> Comparison:

@@ -124,7 +124,9 @@ crosswalk = Table(
     Column("second_category", String(120), primary_key=True),
     Column("modality", ForeignKey("modality.key")),
     Column("anatomy", ForeignKey("anatomy.key")),
-    Column("approach", String(30), nullable=False),
+    Column("approach", String(30)),
+    Column("initialisation", String(12)),
+    Column("head", String(20)),
     Column("note", Text, nullable=False),
 )
 

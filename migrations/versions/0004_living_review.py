@@ -159,7 +159,9 @@ Table(
     Column("second_category", String(120), primary_key=True),
     Column("modality", ForeignKey("modality.key")),
     Column("anatomy", ForeignKey("anatomy.key")),
-    Column("approach", String(30), nullable=False),
+    Column("approach", String(30)),
+    Column("initialisation", String(12)),
+    Column("head", String(20)),
     Column("note", Text, nullable=False),
 )
 
@@ -274,10 +276,13 @@ FIELDS = {
         "SELECT extraction, position, CAST(width_px AS TEXT) || 'x' || CAST(height_px AS TEXT) "
         "FROM image_size"
     ),
-    "sample_count": (
-        "SELECT extraction, position, stage || ' ' || CAST(number AS TEXT) || ' ' || unit "
-        "FROM sample_count"
-    ),
+    **{
+        f"count_{stage}": (
+            "SELECT extraction, position, CAST(number AS TEXT) || ' ' || unit "
+            f"FROM sample_count WHERE stage = '{stage}'"
+        )
+        for stage in ("initial", "positive", "train_val", "test")
+    },
     **{
         name: f"SELECT extraction, position, {name} FROM arm WHERE role <> 'benchmark'"
         for name in ("backbone", "approach", "initialisation", "head")
@@ -303,7 +308,7 @@ JOIN extraction e ON e.id = v.extraction
 LEFT JOIN field_source fs ON fs.review = e.review AND fs.field = v.field
 LEFT JOIN printed_cell p
     ON p.review = e.review AND p.study = e.study AND p.column_name = fs.column_name
-WHERE v.value IS NOT NULL AND v.value <> ''
+WHERE v.value <> '' AND (v.value NOT IN ('unknown', 'unspecified') OR p.printed IS NOT NULL)
 """
 
 

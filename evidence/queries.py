@@ -56,11 +56,15 @@ def corpus(store: Store) -> Corpus:
             arms=_arms(connection),
             claims=tuple(
                 Claim.model_validate(dict(row))
-                for row in connection.execute(select(schema.claim)).mappings()
+                for row in connection.execute(
+                    select(schema.claim).order_by(schema.claim.c.key)
+                ).mappings()
             ),
             backbones=tuple(
                 Backbone.model_validate(dict(row))
-                for row in connection.execute(select(schema.backbone)).mappings()
+                for row in connection.execute(
+                    select(schema.backbone).order_by(schema.backbone.c.name)
+                ).mappings()
             ),
             runs=_runs(connection),
         )
@@ -126,7 +130,9 @@ def _evaluations(connection: Connection) -> dict[int, tuple[Evaluation, ...]]:
         table.c.value,
         table.c.value_high,
     )
-    for extraction, *values in connection.execute(select(*columns).order_by(table.c.id)):
+    for extraction, *values in connection.execute(
+        select(*columns).order_by(table.c.extraction, table.c.position)
+    ):
         found[extraction].append(
             Evaluation(**dict(zip(Evaluation.model_fields, values, strict=True)))
         )
@@ -139,10 +145,16 @@ def _arms(connection: Connection) -> tuple[ArmRecord, ...]:
     tasks = _grouped(connection, schema.extraction_task, schema.extraction_task.c.task)
     evaluations = _evaluations(connection)
     joined = (
-        select(schema.arm, schema.extraction, schema.backbone.c.family)
-        .join_from(schema.arm, schema.extraction)
+        select(
+            schema.arm,
+            *(column for column in schema.extraction.c if column.name != "position"),
+            *(schema.dataset.c[name] for name in ("n_classes", "n_images", "n_augmented")),
+            schema.backbone.c.family,
+        )
+        .join_from(schema.arm, schema.extraction, schema.arm.c.extraction == schema.extraction.c.id)
+        .join(schema.dataset, schema.dataset.c.extraction == schema.arm.c.extraction)
         .join(schema.backbone, schema.backbone.c.name == schema.arm.c.backbone)
-        .order_by(schema.arm.c.id)
+        .order_by(schema.arm.c.extraction, schema.arm.c.position)
     )
     return tuple(
         ArmRecord(

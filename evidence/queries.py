@@ -1,16 +1,12 @@
-"""Rows -> records, and read-only questions in SQL."""
+"""Rows -> records."""
 
-import re
-import sqlite3
-import time
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
 from evidence import schema
-from evidence.errors import EvidenceError, QueryRefusedError
+from evidence.errors import EvidenceError
 from evidence.records import (
     ArmRecord,
     Backbone,
@@ -21,31 +17,6 @@ from evidence.records import (
     Study,
 )
 from evidence.store import Store
-
-#: Limits of one question: seconds, rows, bytes of all values, and bytes of one value.
-QUERY_TIMEOUT_S = 10.0
-QUERY_ROWS = 10_000
-QUERY_BYTES = 32_000_000
-QUERY_VALUE_BYTES = 1_000_000
-#: SQL functions that only compute; everything else is refused.
-SAFE_FUNCTIONS = frozenset(
-    "abs avg coalesce count date datetime format group_concat ifnull iif instr julianday length "
-    "like lower ltrim max min nullif printf replace round rtrim sign strftime string_agg substr "
-    "substring sum total trim typeof upper first_value last_value lag lead rank dense_rank "
-    "row_number ntile percent_rank cume_dist nth_value unicode char glob hex floor ceil ceiling "
-    "sqrt power pow exp ln log log10 log2 mod trunc".split()
-)
-#: How a SELECT begins, after blanks and comments. The authorizer refuses what lies behind.
-_SELECT = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*(select|with|values)\b", re.IGNORECASE | re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Result of a question: column names, rows, and whether rows were left out."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    truncated: bool
 
 
 def corpus(store: Store) -> Corpus:
@@ -189,71 +160,3 @@ def _locator(row: Any) -> str:
     table = row["locator_table"]
     where = f"Table {table}" if table[:1] in "S1" else table
     return f"{row['review']}, {where}, {row['row_label']} {row['ref_printed']}"
-
-
-def question(store: Store, sql: str) -> Answer:
-    """Answer one SELECT.
-
-    The connection is read-only, an authorizer allows reading and computing only, and time, rows
-    and the size of a value are bounded.
-
-    Raises
-    ------
-    QueryRefusedError
-        The statement is something else than one SELECT, is wrong, or exceeds a limit.
-    """
-    if not _SELECT.match(sql):
-        msg = f"only one SELECT is answered here, found {sql[:40]!r}; the store is read-only"
-        raise QueryRefusedError(msg)
-    connection = store.read_only()
-    try:
-        _lock_down(connection)
-        return _bounded(connection.execute(sql))
-    except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
-        raise QueryRefusedError(_refusal(error)) from error
-    finally:
-        connection.close()
-
-
-def _bounded(cursor: sqlite3.Cursor) -> Answer:
-    """Rows up to `QUERY_ROWS` and about `QUERY_BYTES`."""
-    columns = tuple(column[0] for column in cursor.description)
-    rows: list[tuple[Any, ...]] = []
-    size = 0
-    for row in cursor:
-        size += sum(len(value) if isinstance(value, str | bytes) else 8 for value in row)
-        if len(rows) == QUERY_ROWS or size > QUERY_BYTES:
-            return Answer(columns, tuple(rows), truncated=True)
-        rows.append(row)
-    return Answer(columns, tuple(rows), truncated=False)
-
-
-def _lock_down(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA query_only = 1")
-    connection.execute("PRAGMA trusted_schema = 0")
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, QUERY_VALUE_BYTES)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-    deadline = time.monotonic() + QUERY_TIMEOUT_S
-    connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
-    connection.set_authorizer(_authorize)
-
-
-def _authorize(action: int, _first: str | None, second: str | None, *_rest: str | None) -> int:
-    allowed = action in {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE}
-    if action == sqlite3.SQLITE_FUNCTION:
-        allowed = (second or "").lower() in SAFE_FUNCTIONS
-    return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
-
-
-def _refusal(error: Exception) -> str:
-    text = str(error)
-    if "use function" in text:
-        known = " ".join(sorted(SAFE_FUNCTIONS))
-        return f"this function is not allowed here ({text}); allowed: {known}"
-    if "not authorized" in text or "prohibited" in text or "readonly" in text:
-        return f"only one SELECT is answered here; the store is read-only ({text})"
-    if "interrupted" in text:
-        return f"the query took longer than {QUERY_TIMEOUT_S:g} s and was stopped"
-    if "one statement" in text:
-        return "only one SELECT is answered at a time"
-    return f"the query cannot be answered: {text}"

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from evidence.errors import QueryRefusedError
-from evidence.queries import Answer
+from evidence.questions import Answer
 from evidence.records import RunRecord
 from recommender.records import Choice, Cost, Disagreement, Recommendation
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from evidence import queries
+from evidence import queries, questions
 from evidence.errors import EvidenceError
-from evidence.queries import Answer
+from evidence.questions import Answer
 from evidence.records import RunRecord, TaskProfile
 from evidence.store import Store
 from evidence.vocabulary import ANATOMY, MODALITY
@@ -105,7 +105,7 @@ def save_plan(plan: TrainingPlan, path: Path) -> None:
 
 def sql(query: str) -> Answer:
     """Answer one SELECT over the store."""
-    return queries.question(Store(), query)
+    return questions.question(Store(), query)
 
 
 def runs() -> tuple[RunRecord, ...]:

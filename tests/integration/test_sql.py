@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from evidence import queries
+from evidence import questions
 from evidence.errors import QueryRefusedError
 from evidence.store import Store
 
@@ -52,60 +52,60 @@ ATTACKS = [
 def test_anything_but_one_select_is_refused_and_changes_nothing(store: Store, attack: str) -> None:
     before = store.path.read_bytes()
     with pytest.raises(QueryRefusedError, match=r"one SELECT|cannot be answered|not allowed here"):
-        queries.question(store, attack)
+        questions.question(store, attack)
     assert store.path.read_bytes() == before
     assert [path.name for path in store.path.parent.iterdir()] == ["evtl.sqlite"]
 
 
 def test_the_word_pragma_in_a_text_is_no_attack(store: Store) -> None:
     sql = "SELECT 'pragma; drop table study' AS word FROM study LIMIT 1"
-    assert queries.question(store, sql).rows == (("pragma; drop table study",),)
+    assert questions.question(store, sql).rows == (("pragma; drop table study",),)
 
 
 @pytest.mark.parametrize("sql", ["/* a */ -- b\n select 1", "WITH x AS (SELECT 1) SELECT * FROM x",
                                  "VALUES (1)"])  # fmt: skip
 def test_comments_and_common_tables_are_no_attack(store: Store, sql: str) -> None:
-    assert queries.question(store, sql).rows == ((1,),)
+    assert questions.question(store, sql).rows == ((1,),)
 
 
 def test_a_query_without_end_is_stopped(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries, "QUERY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(questions, "QUERY_TIMEOUT_S", 0.05)
     bomb = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
     with pytest.raises(QueryRefusedError, match="stopped"):
-        queries.question(store, bomb)
+        questions.question(store, bomb)
 
 
 def test_a_huge_value_is_never_made(store: Store) -> None:
     """SQLite's printf gives NULL beyond the limit, other functions an error."""
     bomb = "SELECT printf('%.*c', 900000000, 'x')"
-    assert queries.question(store, bomb).rows == ((None,),)
+    assert questions.question(store, bomb).rows == ((None,),)
     with pytest.raises(QueryRefusedError, match="too big"):
-        queries.question(store, "SELECT group_concat(a.printed) FROM printed_cell a, study")
+        questions.question(store, "SELECT group_concat(a.printed) FROM printed_cell a, study")
 
 
 def test_answers_are_bounded_in_bytes_too(store: Store) -> None:
     bulky = "SELECT printf('%.*c', 900000, 'x') FROM printed_cell"
-    found = queries.question(store, bulky)
+    found = questions.question(store, bulky)
     assert found.truncated
-    assert len(found.rows) == queries.QUERY_BYTES // 900_000
+    assert len(found.rows) == questions.QUERY_BYTES // 900_000
 
 
 def test_rows_beyond_the_cap_are_left_out_and_said(store: Store) -> None:
-    found = queries.question(store, "SELECT a.key FROM study a, study b")
-    assert len(found.rows) == queries.QUERY_ROWS
+    found = questions.question(store, "SELECT a.key FROM study a, study b")
+    assert len(found.rows) == questions.QUERY_ROWS
     assert found.truncated
 
 
 def test_the_categories_of_morid_are_counted(store: Store) -> None:
     sql = "select image_type, count(*) from study_features where review='morid2022' group by 1"
-    assert dict(queries.question(store, sql).rows) == {
+    assert dict(questions.question(store, sql).rows) == {
         "CT": 11, "MRI": 17, "Ultrasound": 12, "Skin lesion": 7, "Fundus": 12, "OCT": 6,
         "X-ray": 30, "Endoscopy": 7,
     }  # fmt: skip
 
 
 def test_the_flat_view_has_a_row_per_extraction_and_the_promised_columns(store: Store) -> None:
-    found = queries.question(store, "select * from study_features")
+    found = questions.question(store, "select * from study_features")
     assert found.columns[:24] == tuple(
         "review study_key first_author year ref image_type modality anatomy task backbone family "
         "n_images n_augmented augmentation metric operator value approach approach_as_printed head "
@@ -127,13 +127,13 @@ def test_lists_stand_in_the_order_of_the_print(
     store: Store, study: str, expected: tuple[str | None, ...]
 ) -> None:
     sql = f"select backbone, family, benchmarks from study_features where study_key = '{study}'"
-    assert queries.question(store, sql).rows == (expected,)
+    assert questions.question(store, sql).rows == (expected,)
 
 
 def test_a_bound_and_a_range_are_not_points(store: Store) -> None:
     sql = "select operator, value, value_high from study_features where study_key = '{}'"
-    assert queries.question(store, sql.format("peng-2019")).rows == ((">", 0.828, None),)
-    assert queries.question(store, sql.format("cicero-2017")).rows == (("range", 0.85, 0.96),)
+    assert questions.question(store, sql.format("peng-2019")).rows == ((">", 0.828, None),)
+    assert questions.question(store, sql.format("cicero-2017")).rows == (("range", 0.85, 0.96),)
 
 
 def test_the_connection_itself_cannot_write(store: Store) -> None:

@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
-from evidence import queries
+from evidence import queries, questions
 from evidence.errors import EvidenceError
 from evidence.records import RunRecord
 from evidence.schema import metadata
@@ -169,7 +169,7 @@ def test_a_home_with_odd_characters_holds_its_own_store(
     monkeypatch.setattr("platformdirs.user_data_path", lambda _name: home)
     store = Store()
     assert store.path == home / "evtl.sqlite"
-    assert queries.question(store, "select count(*) from review").rows == ((4,),)
+    assert questions.question(store, "select count(*) from review").rows == ((4,),)
     assert list(tmp_path.iterdir()) == [home]
 
 

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-from evidence import queries
+from evidence import queries, questions
 from evidence.errors import EvtlError
 from evidence.store import Store
 from evtl.cli import app
@@ -112,7 +112,7 @@ def test_one_command_recommends_trains_and_records(
     assert (record.modality, record.anatomy, record.n_images) == ("ultrasound", "breast", 60)
     assert record.backbone_recommended == result.backbone_recommended
     sql = "select split, metric, value from run_metric where metric = 'auc'"
-    assert queries.question(store, sql).rows[0][:2] == ("test", "auc")
+    assert questions.question(store, sql).rows[0][:2] == ("test", "auc")
     costs = json.loads(evtl("recommend", "--modality", "us", "--n", "60", "--json"))["ranking"]
     assert costs[0]["cost"]["seconds"] > 0
 

@@ -89,7 +89,7 @@ class StudyCodec(Codec):
         stored = connection.execute(query).mappings().all()
         ids = None if where is None else [row["id"] for row in stored]
         children = {table: _children(connection, table, ids) for table in _CHILDREN}
-        found = {}
+        found: dict[Key, dict[str, str]] = {}
         for row in stored:
             own = {table: rows.get(row["id"], ()) for table, rows in children.items()}
             cells = _cells(row, own)
@@ -158,7 +158,7 @@ def _children(
     query = select(table).order_by(table.c.extraction, table.c.position)
     if ids is not None:
         query = query.where(table.c.extraction.in_(ids))
-    found = defaultdict(list)
+    found: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
     for row in connection.execute(query).mappings():
         found[row["extraction"]].append(dict(row))
     return found

@@ -83,7 +83,8 @@ def load_corpus(connection: Connection, folder: Path, overlay: Overlay | None = 
     if problems:
         raise IngestError(tuple(problems))
     for codec in reversed(CODECS.values()):
-        connection.execute(delete(codec.table))
+        for table in reversed(codec.tables):
+            connection.execute(delete(table))
     _load_vocabularies(connection)
     for name, codec in CODECS.items():
         codec.insert(connection, [line.row for line in lines.get(name, ())])

@@ -42,6 +42,11 @@ class _How(NamedTuple):
 class StudyCodec(Codec):
     """Codec of ``studies.csv``; an extraction keeps its number when it changes."""
 
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """Extraction, data set and what hangs on them."""
+        return (self.table, schema.dataset, *_CHILDREN)
+
     def replace(self, connection: Connection, row: Row) -> None:
         """Change one extraction that is there."""
         number = connection.execute(select(schema.extraction.c.id).where(self._where([row.key])))

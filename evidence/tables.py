@@ -57,6 +57,11 @@ class Codec:
         """Columns of the table that hold the natural key."""
         return tuple(self.table.c[self.names.get(c, c)] for c in self.model.natural_key)
 
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """Every table that the rows lie in, parents before children."""
+        return (self.table, *self.lists.values())
+
     def problems(self, row: Row) -> Iterator[tuple[str, str]]:
         """Column and reason of what a database would refuse or cut."""
         for column, value in row.model_dump().items():

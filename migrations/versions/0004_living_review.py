@@ -37,10 +37,10 @@ NEW = MetaData(
 )
 #: Tables of before that the new ones point to; only their keys matter here.
 EARLIER = [
-    Table(name, NEW, Column(key, String(80), primary_key=True))
-    for name, key in (
-        ("review", "key"), ("study", "key"), ("modality", "key"), ("anatomy", "key"),
-        ("backbone", "name"), ("claim", "key"),
+    Table(name, NEW, Column(key, String(length), primary_key=True))
+    for name, key, length in (
+        ("review", "key", 40), ("study", "key", 80), ("modality", "key", 40),
+        ("anatomy", "key", 40), ("backbone", "name", 60), ("claim", "key", 60),
     )
 ]  # fmt: skip
 

@@ -106,7 +106,8 @@ class DisagreementRow(Row):
     """A row of ``disagreements.csv``: one side of a disagreement.
 
     `modality` and `anatomy` say for which images the side speaks (`;` between several, empty for
-    all); `claim` is the key of the statement in ``claims.csv`` where it is one.
+    all). Either `claim` is the key of the statement in ``claims.csv``, which has its section, or
+    `statement` and `section` stand here.
     """
 
     natural_key = ("disagreement", "side")
@@ -119,13 +120,13 @@ class DisagreementRow(Row):
     side: Annotated[int, Field(ge=1)]
     review: Name
     study_key: str
-    section: Name
+    section: str
     statement: str
     claim: str
 
     @model_validator(mode="after")
     def _says_something_once(self) -> "DisagreementRow":
-        if bool(self.statement) == bool(self.claim):
-            msg = "give the statement, or the key of the claim that holds it"
+        if {bool(self.statement), bool(self.section)} != {not self.claim}:
+            msg = "give a statement with its section, or the key of the claim that holds both"
             raise ValueError(msg)
         return self

@@ -120,7 +120,12 @@ class Codec:
                     {**own, "position": position, shape.item.name: text}
                     for position, text in enumerate(values.pop(column), 1)
                 ]
-            found[self.table].append({self.names.get(c, c): v for c, v in values.items()})
+            record = {self.names.get(column, column): value for column, value in values.items()}
+            # What points to nothing is null; an empty text would point to a row of no name.
+            pointing = {c.name for c in self.table.c if c.nullable and c.foreign_keys}
+            found[self.table].append(
+                record | {name: record[name] or None for name in pointing & record.keys()}
+            )
         return found
 
     def read(

@@ -169,7 +169,7 @@ def test_what_the_rows_cannot_answer_is_said(store: Store) -> None:
         ("SELECT :x", "cannot be answered"),
         ("SELECT 1; SELECT 2", "cannot be answered"),
         ("SELECT 1 FROM study", r"gives 209 row\(s\)"),
-        ("SELECT max(n_images) FROM extraction WHERE review = ''", "gives None"),
+        ("SELECT max(n_images) FROM study_features WHERE review = ''", "gives None"),
     ],
 )
 def test_a_query_that_fails_names_its_figure(store: Store, query: str, message: str) -> None:
@@ -182,4 +182,6 @@ def test_nothing_can_be_written_meanwhile_and_again_afterwards(store: Store) -> 
     with store.connect() as connection:
         with pytest.raises(EvidenceError, match=r"m-a-included.*readonly"):
             reproduce(connection, [figure.model_copy(update={"query": "DELETE FROM claim"})])
-        assert connection.execute(text("DELETE FROM claim WHERE review = 'kim2022'")).rowcount
+        assert connection.execute(
+            text("DELETE FROM printed_cell WHERE review = 'kim2022'")
+        ).rowcount

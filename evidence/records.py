@@ -211,6 +211,29 @@ class ChangeSet(Record):
     n_removed: int
 
 
+class PossibleDuplicate(Record):
+    """A study that was taken up although it may be one that was there; a person has to look."""
+
+    study: str
+    of: str
+    rule: str
+
+
+class Imported(Record):
+    """What an import brought.
+
+    `n_known` records were recognised as studies of the store; `change_set` is None where
+    everything was there already.
+    """
+
+    n_read: int
+    n_new_studies: int = 0
+    n_known: int = 0
+    possible: tuple[PossibleDuplicate, ...] = ()
+    change_set: ChangeSet | None = None
+    dry_run: bool = False
+
+
 class Corpus(Record):
     """Everything of the store that a recommendation rests on."""
 

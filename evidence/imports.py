@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from string import ascii_lowercase
 
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, select
 
 from evidence import schema
@@ -19,7 +20,7 @@ from evidence.changes import Changes, Reason, apply
 from evidence.codecs import CODECS
 from evidence.duplicates import Index, Known
 from evidence.errors import IngestError, Problem
-from evidence.ingest import Line, decoded, read_file
+from evidence.ingest import Line, Lines, decoded, read_file, validated
 from evidence.living_rows import IdentifiedRow
 from evidence.records import Imported, PossibleDuplicate
 from evidence.reference import Reference
@@ -31,6 +32,9 @@ from evidence.store import Store
 OWN_REVIEW = "living"
 #: Largest file that is read.
 FILE_BYTES = 200_000_000
+
+
+_Tables = TypeAdapter(dict[str, list[dict[str, str]]])
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def import_file(
     IngestError
         Lists everything that is wrong; nothing was stored.
     """
-    make = _from_csv(path) if _is_csv(path) else _from_records(path, search)
+    make = _from_corpus(path) if _is_corpus(path) else _from_records(path, search)
     with store.begin() as connection:
         changes, report = make(connection)
         done = apply(connection, changes, reason)
@@ -76,8 +80,23 @@ def import_file(
 _Make = Callable[[Connection], tuple[Changes, Imported]]
 
 
-def _is_csv(path: Path) -> bool:
-    return path.is_dir() or path.suffix.lower() == ".csv"
+def _is_corpus(path: Path) -> bool:
+    return path.is_dir() or path.suffix.lower() in {".csv", ".json"}
+
+
+def _from_corpus(path: Path) -> _Make:
+    lines = _json_lines(path) if path.suffix.lower() == ".json" else _csv_lines(path)
+    report = Imported(n_read=sum(map(len, lines.values())))
+    return lambda _connection: (Changes(lines), report)
+
+
+def _json_lines(path: Path) -> Lines:
+    try:
+        return validated(_Tables.validate_json(_bytes(path)))
+    except ValidationError as error:
+        found = str(error.errors()[0]["msg"])
+        allowed = "one object: file name -> list of rows of text, as evtl export writes it"
+        raise IngestError((Problem(path.name, 0, "-", found, allowed),)) from error
 
 
 def _bytes(path: Path) -> bytes:
@@ -92,7 +111,7 @@ def _bytes(path: Path) -> bytes:
         raise IngestError((problem,)) from error
 
 
-def _from_csv(path: Path) -> _Make:
+def _csv_lines(path: Path) -> Lines:
     problems: list[Problem] = []
     files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
     if not files:
@@ -107,8 +126,7 @@ def _from_csv(path: Path) -> _Make:
             lines.setdefault(name, []).extend(read_file(file.name, data, CODECS[name], problems))
     if problems:
         raise IngestError(tuple(problems))
-    n_read = sum(map(len, lines.values()))
-    return lambda _connection: (Changes(lines), Imported(n_read=n_read))
+    return lines
 
 
 def _corpus_name(data: bytes) -> str | None:

@@ -211,6 +211,28 @@ class ChangeSet(Record):
     n_removed: int
 
 
+class Release(Record):
+    """A named state of the corpus; `change_set` is the last one that it holds."""
+
+    tag: str
+    at: str
+    actor: str
+    digest: str
+    change_set: int | None
+
+
+class RowChange(Record):
+    """One row of a corpus file that differs between two states.
+
+    `columns` holds column, text before and text after; a row that came or went has the single
+    column ``row``.
+    """
+
+    file: str
+    key: tuple[str, ...]
+    columns: tuple[tuple[str, str | None, str | None], ...]
+
+
 class PossibleDuplicate(Record):
     """A study that was taken up although it may be one that was there; a person has to look."""
 

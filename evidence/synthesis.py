@@ -1,8 +1,7 @@
-"""Reported results -> intervals where they can be had, and a pooled estimate only where honest.
+"""Reported results -> a pooled estimate only where honest, and what was left out of it.
 
 Most rows of most reviews cannot be pooled: a bound or a range is no point, and a value without the
-size of its *test* set has no standard error. The total number of images, or the number after
-augmentation, never stands in for it.
+size of its test set has no standard error (see `evidence.reported`).
 
 References
 ----------
@@ -16,95 +15,22 @@ doi:10.1111/j.1467-985X.2008.00552.x; why to show it: IntHout 2016, doi:10.1136/
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from statistics import NormalDist
 from typing import Literal, NamedTuple
-
-from pydantic import Field, model_validator
 
 from evidence.errors import EvidenceError
 from evidence.records import Record
-from evidence.vocabulary import RATES, Metric, Operator
+from evidence.reported import LEVEL, Bounds, Effect, Reported, effect, expit, obstacle
+from evidence.vocabulary import Metric
 
 #: Below this many images cross-validated accuracy was still found too high: Vabalas 2019,
 #: doi:10.1371/journal.pone.0224365, where the bias remains visible at 1,000.
 SMALL_N = 1000
-#: Fewest studies for an estimate, and for one that is not flagged unstable with its prediction
-#: interval: below 5 the between-study variance is hardly known (IntHout 2016).
+#: Fewest studies for an estimate, and for one that is not flagged unstable and has a prediction
+#: interval. A convention of ours: with few studies the between-study variance is hardly known.
 MIN_POOLED = 3
 MIN_STABLE = 5
-#: Two-sided coverage of every interval here.
-LEVEL = 0.95
 
 Kind = Literal["none", "single", "range", "not_pooled", "unstable", "pooled"]
-
-
-class Reported(Record):
-    """One result as a review printed it, with what is needed to say how sure it is.
-
-    Attributes
-    ----------
-    study_key, label : str
-        Key of the study, and how it is cited.
-    locator : str
-        Where the value stands.
-    value, value_high : float
-        A rate is a fraction in [0, 1]; `value` is a lower bound with the operator ``>``;
-        `value_high` only with ``range``.
-    n_test, n_positive_test : int or None
-        Independent units of the test set, and those with the finding; None where not known.
-    n_images : int or None
-        Images of the study before augmentation; shown, never used for a standard error.
-    """
-
-    study_key: str
-    label: str
-    review: str
-    locator: str
-    metric: Metric
-    operator: Operator
-    value: float
-    value_high: float | None = None
-    n_test: int | None = Field(default=None, ge=1)
-    n_positive_test: int | None = Field(default=None, ge=1)
-    n_images: int | None = Field(default=None, ge=1)
-    year: int | None = None
-    modality: str | None = None
-    anatomy: tuple[str, ...] = ()
-    backbone: str = ""
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "Reported":
-        if (self.operator == "range") != (self.value_high is not None):
-            msg = "value_high belongs to the operator 'range', and to no other"
-            raise ValueError(msg)
-        if self.metric in RATES and not 0 <= self.value <= (self.value_high or self.value) <= 1:
-            msg = f"{self.metric} is a fraction in [0, 1], and a range runs upwards"
-            raise ValueError(msg)
-        if self.n_positive_test is not None and self.n_positive_test >= (self.n_test or math.inf):
-            msg = "n_positive_test must be below n_test"
-            raise ValueError(msg)
-        return self
-
-    @property
-    def n_negative_test(self) -> int | None:
-        """Test units without the finding; None where not known."""
-        if self.n_test is None or self.n_positive_test is None:
-            return None
-        return self.n_test - self.n_positive_test
-
-
-class Bounds(Record):
-    """An interval, low before high."""
-
-    low: float
-    high: float
-
-
-class Interval(Bounds):
-    """Interval of one reported value; always derived here, as no review prints one."""
-
-    derived: Literal[True] = True
-    method: str
 
 
 class LeftOut(Record):
@@ -153,13 +79,6 @@ class Pooled(Record):
     warnings: tuple[str, ...] = ()
 
 
-class Effect(NamedTuple):
-    """An estimate on the logit scale with its standard error."""
-
-    estimate: float
-    se: float
-
-
 class RandomEffects(NamedTuple):
     """Random-effects mean of k estimates; `se` is Hartung and Knapp's, never below the usual."""
 
@@ -177,7 +96,7 @@ class RandomEffects(NamedTuple):
     def prediction(self) -> Bounds:
         """Interval of a further study's value, from t with k - 2 degrees of freedom; k >= 3.
 
-        Higgins 2009, section 3.3, with Hartung and Knapp's standard error as in Partlett & Riley
+        Higgins 2009, with Hartung and Knapp's standard error as in Partlett & Riley
         2017, doi:10.1002/sim.7140. Others take k - 1; k - 2 is the wider.
         """
         return self._around(math.sqrt(self.tau2 + self.se**2), self.k - 2)
@@ -187,58 +106,6 @@ class RandomEffects(NamedTuple):
 
         half = float(t.ppf((1 + LEVEL) / 2, degrees)) * se
         return Bounds(low=self.mean - half, high=self.mean + half)
-
-
-def hanley_mcneil(auc: float, n_positive: int, n_negative: int) -> float:
-    """Standard error of an AUC from the sizes of its two groups.
-
-    References
-    ----------
-    Hanley & McNeil 1982, doi:10.1148/radiology.143.1.7063747.
-    """
-    both_positive, both_negative = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    variance = (
-        auc * (1 - auc)
-        + (n_positive - 1) * (both_positive - auc**2)
-        + (n_negative - 1) * (both_negative - auc**2)
-    ) / (n_positive * n_negative)
-    return math.sqrt(variance)
-
-
-def obstacle(result: Reported) -> str | None:
-    """Why a result cannot be given a standard error; None where it can.
-
-    A bound and a range are no points. An AUC of 0 or 1 has no logit, and without counts nothing
-    corrects it. Precision has the positive calls below it, which no review prints.
-    """
-    if result.operator != "=":
-        return "a lower bound (>) is no point" if result.operator == ">" else "a range is no point"
-    if result.metric == "auc":
-        if result.n_negative_test is None:
-            return "positives and negatives of the test set are not known"
-        return None if 0 < result.value < 1 else "an AUC of 0 or 1 has no standard error"
-    if result.metric not in {"accuracy", "sensitivity", "specificity"}:
-        return f"{result.metric} has no standard error from the size of the test set"
-    return None if _denominator(result) else "the size of the test set is not known"
-
-
-def interval(result: Reported) -> Interval | None:
-    """95% interval of one value, or None where none can be derived (see `obstacle`).
-
-    Wilson's for a proportion (Newcombe 1998, doi:10.1002/(SICI)1097-0258(19980430)17:8<857::AID-
-    SIM777>3.0.CO;2-E); for an AUC Hanley and McNeil's standard error on the logit scale.
-    """
-    if obstacle(result) is not None:
-        return None
-    if result.metric == "auc":
-        effect, z = _effect(result), NormalDist().inv_cdf((1 + LEVEL) / 2)
-        low, high = (_expit(effect.estimate + sign * z * effect.se) for sign in (-1, 1))
-        return Interval(low=low, high=high, method="Hanley-McNeil, logit")
-    from statsmodels.stats.proportion import proportion_confint  # noqa: PLC0415  (slow to import)
-
-    n = _denominator(result) or 0
-    low, high = proportion_confint(result.value * n, n, alpha=1 - LEVEL, method="wilson")
-    return Interval(low=float(low), high=float(high), method="Wilson")
 
 
 def random_effects(effects: Sequence[Effect]) -> RandomEffects:
@@ -326,12 +193,12 @@ def _with_error(points: list[Reported], left_out: dict[str, list[str]]) -> list[
 
 
 def _estimated(plain: Pooled, used: list[Reported]) -> Pooled:
-    fit = random_effects([_effect(result) for result in used])
+    fit = random_effects([effect(result) for result in used])
     stable = fit.k >= MIN_STABLE
     return plain.model_copy(
         update={
             "kind": "pooled" if stable else "unstable",
-            "value": _expit(fit.mean),
+            "value": expit(fit.mean),
             "interval": _as_fractions(fit.confidence()),
             "prediction": _as_fractions(fit.prediction()) if stable else None,
             "tau2": fit.tau2,
@@ -347,36 +214,7 @@ def _observed(used: list[Reported]) -> Bounds | None:
 
 
 def _as_fractions(bounds: Bounds) -> Bounds:
-    return Bounds(low=_expit(bounds.low), high=_expit(bounds.high))
-
-
-def _expit(logit: float) -> float:
-    return (1 + math.tanh(logit / 2)) / 2  # exp would overflow far from 0
-
-
-def _denominator(result: Reported) -> int | None:
-    """Test units that a proportion is out of."""
-    if result.metric == "sensitivity":
-        return result.n_positive_test
-    return result.n_negative_test if result.metric == "specificity" else result.n_test
-
-
-def _effect(result: Reported) -> Effect:
-    """Logit with its standard error, of a result that has no `obstacle`.
-
-    A proportion within half a unit of 0 or 1 counts as 0 or all of its units, and half a unit is
-    added to both sides: Haldane 1956, doi:10.1111/j.1469-1809.1955.tb01285.x. To leave such
-    studies out would lower the pooled value.
-    """
-    if result.metric == "auc":
-        a = result.value
-        error = hanley_mcneil(a, result.n_positive_test or 0, result.n_negative_test or 0)
-        return Effect(math.log(a / (1 - a)), error / (a * (1 - a)))
-    n = _denominator(result) or 0
-    hits = result.value * n
-    if not 0.5 <= hits <= n - 0.5:
-        hits, n = round(hits) + 0.5, n + 1
-    return Effect(math.log(hits / (n - hits)), math.sqrt(1 / hits + 1 / (n - hits)))
+    return Bounds(low=expit(bounds.low), high=expit(bounds.high))
 
 
 def _warnings(results: Sequence[Reported], used: list[Reported]) -> Iterator[str]:

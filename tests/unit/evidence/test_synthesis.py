@@ -11,17 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from evidence.errors import EvidenceError
-from evidence.synthesis import (
-    Effect,
-    Pooled,
-    RandomEffects,
-    Reported,
-    hanley_mcneil,
-    interval,
-    obstacle,
-    pool,
-    random_effects,
-)
+from evidence.reported import Effect, Reported, hanley_mcneil, interval, obstacle
+from evidence.synthesis import Pooled, RandomEffects, pool, random_effects
 
 with warnings.catch_warnings():
     # PyMARE leaves a file of its own open while it is imported.

@@ -38,6 +38,13 @@ def corpus_from(connection: Connection) -> Corpus:
     )
 
 
+def search_ends(connection: Connection) -> dict[str, str]:
+    """Review -> ISO date at which its search ended, where it says so."""
+    ends = select(schema.review.c.key, schema.review.c.window_end)
+    rows = connection.execute(ends.order_by(schema.review.c.key))
+    return {key: end for key, end in rows if end}
+
+
 def runs(store: Store) -> tuple[RunRecord, ...]:
     """Our own trainings, oldest first."""
     with store.connect() as connection:

@@ -190,7 +190,7 @@ def reproduce(review: str | None) -> tuple[Reproduction, ...]:
         figures = printed_figures(connection)
         known = sorted({figure.review for figure in figures})
         if review is not None and review not in known:
-            msg = f"no printed figures of {review!r} are stored; there are those of {', '.join(known)}"
+            msg = f"no printed figures of {review!r} are stored; known: {', '.join(known)}"
             raise EvidenceError(msg)
         return recompute(connection, [f for f in figures if review in {None, f.review}])
 

@@ -241,17 +241,28 @@ def test_one_flaw_is_one_problem_with_its_place(name: str, text: str, message: s
 
 def test_every_bad_record_is_listed_and_the_good_ones_are_known() -> None:
     bad = ("DO  - none\n", "", "PY  - soon\n", "", "TI  - Another\nDO  - 10\n")
-    text = "\n".join(map(RIS.format, bad))
+    text = "stray\n".join(map(RIS.format, bad))
     found = problems("many.ris", text)
     assert [line.split(": found")[0] for line in found] == [
         "many.ris, row 1, column doi",
+        "many.ris, row 5, column -",
+        "many.ris, row 9, column -",
         "many.ris, row 10, column year",
+        "many.ris, row 14, column -",
+        "many.ris, row 18, column -",
         "many.ris, row 19, column title",
         "many.ris, row 19, column doi",
     ]
     references, listed = examine_references("many.ris", text.encode())
     assert [reference.line for reference in references] == [6, 15]
     assert [str(problem) for problem in listed] == found
+
+
+def test_a_line_that_ends_in_a_backslash_is_a_line() -> None:
+    text = BIB.format("abstract = {one\\\ntwo}") + "@misc{b, title = {B}}"
+    first, second = read_references("a.bib", text.encode())
+    assert first.abstract == "one\\\ntwo"
+    assert second.line == 4
 
 
 def test_a_record_of_a_book_needs_no_citation() -> None:

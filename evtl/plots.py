@@ -47,15 +47,26 @@ def plot(kind: str, options: PlotOptions, out: Path) -> None:
     if not kept:
         msg = "no study fits; evtl studies shows what there is"
         raise EvidenceError(msg)
-    figures.save(KINDS[kind](store, corpus.model_copy(update={"arms": kept}), options), out)
+    figures.save(KINDS[kind](_Scene(store, corpus, kept, options)), out)
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What a plot is drawn of: the whole corpus, and its arms that fit the options."""
+
+    store: Store
+    corpus: Corpus
+    arms: tuple[ArmRecord, ...]
+    options: PlotOptions
 
 
 def _fits(arm: ArmRecord, options: PlotOptions) -> bool:
     modality, anatomy = options.modality, options.anatomy
-    return (
-        modality is None
-        or (arm.modality is not None and MODALITY.is_within(arm.modality, modality))
-    ) and (anatomy is None or any(ANATOMY.is_within(place, anatomy) for place in arm.anatomy))
+    imaged = modality is None or (
+        arm.modality is not None and MODALITY.is_within(arm.modality, modality)
+    )
+    shown = anatomy is None or any(ANATOMY.is_within(place, anatomy) for place in arm.anatomy)
+    return imaged and shown
 
 
 def _gap_map(scene: _Scene) -> "Figure":

@@ -16,7 +16,9 @@ from evidence.codecs import CODECS
 from evidence.errors import EvidenceError
 from evidence.notation import items
 from evidence.reference import Reference
+from evidence.ris import write as ris_text
 
+__all__ = ("ris_text",)  # the third form of an export
 #: File -> its rows, cells by column.
 Tables = Mapping[str, list[dict[str, str]]]
 

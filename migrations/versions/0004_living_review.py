@@ -347,6 +347,7 @@ def upgrade() -> None:
     NEW.create_all(op.get_bind(), tables=_added())
     _guard()
     op.execute(fact())
+    op.execute("DELETE FROM corpus")  # the new tables are filled when the corpus is loaded again
 
 
 def downgrade() -> None:
@@ -357,6 +358,7 @@ def downgrade() -> None:
             "evtl export them first, and go back with a fresh store"
         )
         raise RuntimeError(msg)
+    op.execute("DELETE FROM corpus")
     op.execute("DROP VIEW fact")
     NEW.drop_all(op.get_bind(), tables=_added())
     if op.get_bind().dialect.name == "postgresql":

@@ -7,37 +7,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+import typer.main
 
 from evidence.store import Store
-from evtl.cli import app, main
+from evtl.cli import app
+from evtl.lazy import MODULES
+from tests.integration.commands import evtl, refused
 
-COMMANDS = ("recommend", "sql", "train", "predict", "runs", "sample-data")
-
-
-def evtl(*words: str) -> str:
-    """Output of a command that must succeed."""
-    found = CliRunner().invoke(app, words, catch_exceptions=False)
-    assert found.exit_code == 0, found.output
-    return found.stdout
-
-
-def refused(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str
-) -> str:
-    """Message of a command that must fail with status 1 (2 for usage) and nothing on stdout."""
-    monkeypatch.setattr(sys, "argv", ["evtl", *words])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    output = capsys.readouterr()
-    assert output.out == ""
-    if caught.value.code == 2:
-        return output.err
-    assert isinstance(caught.value.code, str)
-    assert "Traceback" not in caught.value.code
-    return caught.value.code
+COMMANDS = ("recommend", "sql", "train", "predict", "runs", "sample-data", *MODULES)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -46,9 +26,8 @@ def test_every_command_explains_itself_with_an_example(command: str) -> None:
 
 
 def test_no_command_is_missing_here() -> None:
-    listed = {info.name or str(info.callback.__name__) for info in app.registered_commands
-              if info.callback}  # fmt: skip
-    assert listed == set(COMMANDS)
+    group: Any = typer.main.get_group(app)
+    assert set(group.list_commands(None)) == set(COMMANDS)
 
 
 @pytest.mark.usefixtures("store")

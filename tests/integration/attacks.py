@@ -4,8 +4,11 @@ Most of it is published: SQLite's and PostgreSQL's own pages on untrusted SQL, a
 tools that let people ask in SQL. No attack names a file that exists.
 """
 
-#: What every refusal says in one form or another.
-REFUSAL = r"one SELECT|cannot be answered|not allowed here|can be answered|was stopped|more memory"
+#: What every refusal says in one form or another; a child that breaks is no refusal.
+REFUSAL = (
+    r"^(?!.*broke).*"
+    r"(one SELECT|cannot be answered|not allowed here|can be answered|was stopped|more memory)"
+)
 #: Statements that are no question, and questions that are more than one.
 NO_QUESTIONS = [
     "DELETE FROM study",

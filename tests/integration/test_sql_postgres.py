@@ -302,7 +302,9 @@ def test_the_owner_keeps_what_the_superuser_takes_from_everybody(
 def test_what_the_server_does_not_stop_is_stopped_from_here(
     team: Store, monkeypatch: pytest.MonkeyPatch, hung: bool
 ) -> None:
-    monkeypatch.setattr(postgres_questions, "_begin", lambda connection: None)
+    monkeypatch.setattr(
+        postgres_questions, "_begin", lambda found: found.execute("SET statement_timeout = 0")
+    )
     if hung:  # the server does not even hear that it should cancel
         monkeypatch.setattr(psycopg.Connection, "cancel_safe", lambda *_args, **_more: None)
     with pytest.raises(QueryRefusedError, match="was stopped"):

@@ -1,63 +1,46 @@
-"""The corpus files -> validated rows -> one transaction, or every bad row and nothing stored."""
+"""Corpus files -> validated rows -> one transaction, or every bad row and nothing stored."""
 
 import csv
 import difflib
-import hashlib
+import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection, Table, delete, insert
 
 from evidence import schema
+from evidence.codecs import CODECS
 from evidence.errors import IngestError, Problem
-from evidence.notation import ArmNotation
-from evidence.rows import (
-    BackboneRow,
-    CellRow,
-    ClaimRow,
-    PublicationRow,
-    ReviewRow,
-    Row,
-    StudyRow,
-)
+from evidence.rows import Row
+from evidence.shipped import FILES, corpus_digest
+from evidence.tables import Codec, Key
+from evidence.vocabulary import ANATOMY, MODALITY
 
-#: File of the corpus -> model of its rows, in the order in which they are read.
-FILES: dict[str, type[Row]] = {
-    "reviews.csv": ReviewRow,
-    "publications.csv": PublicationRow,
-    "backbones.csv": BackboneRow,
-    "studies.csv": StudyRow,
-    "cells.csv": CellRow,
-    "claims.csv": ClaimRow,
-}
+#: Largest cell that is read; abstracts are far below.
+CELL_CHARACTERS = 1_000_000
 
 
 @dataclass(frozen=True)
-class _Line:
+class Line:
     """A validated row with the line of the file that it came from."""
 
     file: str
     line: int
-    row: Any
+    row: Row
 
 
-def corpus_digest(folder: Path) -> str:
-    """SHA-256 over the corpus files, names and bytes (hex)."""
-    digest = hashlib.sha256()
-    for name in FILES:
-        path = folder / name
-        if not path.is_file():
-            raise IngestError((Problem(name, 0, "-", "no such file", f"expected in {folder}"),))
-        digest.update(name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
+#: Validated rows of several corpus files.
+Lines = Mapping[str, Sequence[Line]]
+#: What changes of the store lay over a corpus: file -> key -> cells, None where taken away.
+Overlay = Mapping[str, Mapping[Key, Mapping[str, str] | None]]
 
 
-def load_corpus(connection: Connection, folder: Path) -> str:
+def load_corpus(connection: Connection, folder: Path, overlay: Overlay | None = None) -> str:
     """Replace the corpus of the store by the files of `folder`, within the caller's transaction.
 
     Parameters
@@ -66,6 +49,8 @@ def load_corpus(connection: Connection, folder: Path) -> str:
         Inside a transaction; the caller commits.
     folder : pathlib.Path
         Holds the files of `FILES`.
+    overlay : mapping
+        Rows changed in the store itself, which win over the files.
 
     Returns
     -------
@@ -78,20 +63,84 @@ def load_corpus(connection: Connection, folder: Path) -> str:
         Lists every bad row; nothing was written.
     """
     digest = corpus_digest(folder)
-    tables = _as_tables(read_corpus(folder))
-    tables[schema.corpus.name] = [
-        {"digest": digest, "loaded_at": datetime.now(UTC).isoformat(timespec="seconds")}
-    ]
-    for table in reversed(schema.CORPUS_TABLES):
-        connection.execute(delete(table))
-    for table in schema.CORPUS_TABLES:
-        if tables.get(table.name):
-            connection.execute(insert(table), tables[table.name])
+    lines = _overlaid(read_corpus(folder), overlay or {})
+    problems = [*duplicates(lines), *broken_links(lines, {})]
+    if problems:
+        raise IngestError(tuple(problems))
+    for codec in reversed(CODECS.values()):
+        for table in reversed(codec.tables):
+            connection.execute(delete(table))
+    load(connection, lines)
+    connection.execute(delete(schema.corpus))
+    loaded_at = datetime.now(UTC).isoformat(timespec="seconds")
+    connection.execute(insert(schema.corpus), {"digest": digest, "loaded_at": loaded_at})
     return digest
 
 
-def read_corpus(folder: Path) -> dict[str, list[_Line]]:
-    """Validate every corpus file.
+def load(connection: Connection, lines: Lines) -> None:
+    """Write validated rows, and the vocabularies, into tables that hold none."""
+    _load_vocabularies(connection)
+    for name, codec in CODECS.items():
+        codec.insert(connection, [line.row for line in lines.get(name, ())])
+
+
+def validated(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[Line]]:
+    """Rows of corpus files given as cells, each checked; lines are counted from 1.
+
+    Raises
+    ------
+    IngestError
+        Lists every bad row, file and column.
+    """
+    problems = [
+        Problem(name, 0, "-", name, f"a file of {', '.join(CODECS)}")
+        for name in tables
+        if name not in CODECS
+    ]
+    lines: dict[str, list[Line]] = {}
+    for name, rows in tables.items():
+        checked = (
+            _check(name, number, cells, CODECS[name], problems)
+            for number, cells in enumerate(rows, 1)
+            if name in CODECS
+        )
+        lines[name] = [line for line in checked if line]
+    if problems:
+        raise IngestError(tuple(problems))
+    return lines
+
+
+def _load_vocabularies(connection: Connection) -> None:
+    for table in (schema.synonym, schema.anatomy, schema.modality):
+        connection.execute(delete(table))
+    for table, vocabulary in ((schema.modality, MODALITY), (schema.anatomy, ANATOMY)):
+        terms = vocabulary.terms
+        columns = ("key", "label", "parent", "code")
+        connection.execute(
+            insert(table), [{name: getattr(term, name) for name in columns} for term in terms]
+        )
+        words = {word.lower(): term.key for term in terms for word in (term.label, *term.synonyms)}
+        connection.execute(
+            insert(schema.synonym),
+            [{"vocabulary": table.name, "word": w, "key": k} for w, k in words.items()],
+        )
+
+
+def _overlaid(lines: Lines, overlay: Overlay) -> dict[str, list[Line]]:
+    merged = {}
+    for name, codec in CODECS.items():
+        rows = {line.row.key: line for line in lines.get(name, ())}
+        for key, cells in overlay.get(name, {}).items():
+            if cells is None:
+                rows.pop(key, None)
+            else:
+                rows[key] = Line("change set", 0, codec.model.model_validate(cells))
+        merged[name] = list(rows.values())
+    return merged
+
+
+def read_corpus(folder: Path) -> dict[str, list[Line]]:
+    """Validate every corpus file of a folder.
 
     Raises
     ------
@@ -99,37 +148,42 @@ def read_corpus(folder: Path) -> dict[str, list[_Line]]:
         Lists every bad row of every file.
     """
     problems: list[Problem] = []
-    lines = {name: _read(folder / name, model, problems) for name, model in FILES.items()}
-    problems += _broken_links(lines)
+    lines = {}
+    for name in CODECS:
+        path = folder / name
+        if name in FILES or path.exists():
+            lines[name] = read_file(name, path.read_bytes(), CODECS[name], problems)
+    problems += [*duplicates(lines), *broken_links(lines, {})]
     if problems:
         raise IngestError(tuple(problems))
     return lines
 
 
-def _read(path: Path, model: type[Row], problems: list[Problem]) -> list[_Line]:
+def read_file(name: str, data: bytes, codec: Codec, problems: list[Problem]) -> list[Line]:
+    """Validated rows of one file; what is wrong is added to `problems`."""
+    csv.field_size_limit(CELL_CHARACTERS)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        raw = list(_dict_rows(path.name, text, model, problems))
+        raw = list(_dict_rows(name, decoded(data), codec.model, problems))
     except (UnicodeDecodeError, csv.Error) as error:
-        problems.append(Problem(path.name, 0, "-", str(error), "write UTF-8 comma-separated text"))
+        problems.append(Problem(name, 0, "-", str(error), "write UTF-8 comma-separated text"))
         return []
-    lines = [
-        line for number, cells in raw if (line := _check(path.name, number, cells, model, problems))
-    ]
-    problems += _duplicates(lines, model)
-    return lines
+    return [line for at, cells in raw if (line := _check(name, at, cells, codec, problems))]
+
+
+def decoded(data: bytes) -> str:
+    """Text of a file in UTF-8, with or without a byte order mark."""
+    return data.decode("utf-8-sig")
 
 
 def _dict_rows(
     file: str, text: str, model: type[Row], problems: list[Problem]
-) -> Iterable[tuple[int, dict[str, str]]]:
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+) -> Iterator[tuple[int, dict[str, str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header = next(reader, [])
     expected = list(model.model_fields)
     if header != expected:
-        problems.append(
-            Problem(file, 1, "-", ",".join(header), f"header must be {','.join(expected)}")
-        )
+        allowed = f"header must be {','.join(expected)}"
+        problems.append(Problem(file, 1, "-", ",".join(header)[:200], allowed))
         return
     for cells in reader:
         if len(cells) != len(header):
@@ -140,19 +194,22 @@ def _dict_rows(
 
 
 def _check(
-    file: str, number: int, cells: dict[str, str], model: type[Row], problems: list[Problem]
-) -> _Line | None:
+    file: str, number: int, cells: Mapping[str, str], codec: Codec, problems: list[Problem]
+) -> Line | None:
     try:
-        return _Line(file, number, model.model_validate(cells))
+        row = codec.model.model_validate(cells)
     except ValidationError as error:
         for detail in error.errors():
             column = str(detail["loc"][0]) if detail["loc"] else "-"
-            found = cells.get(column, ",".join(cells.values())[:80])
+            found = str(cells.get(column, ",".join(map(str, cells.values()))))[:80]
             allowed = detail["msg"].removeprefix("Value error, ") + _near(
                 found, detail.get("ctx", {})
             )
             problems.append(Problem(file, number, column, found, allowed))
         return None
+    refused = list(codec.problems(row))
+    problems += [Problem(file, number, column, cells[column][:80], why) for column, why in refused]
+    return None if refused else Line(file, number, row)
 
 
 def _near(found: str, context: dict[str, Any]) -> str:
@@ -161,125 +218,53 @@ def _near(found: str, context: dict[str, Any]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def _duplicates(lines: Sequence[_Line], model: type[Row]) -> list[Problem]:
-    seen: dict[tuple[str, ...], int] = {}
-    problems = []
-    for line in lines:
-        key = tuple(getattr(line.row, column) for column in model.natural_key)
-        if key in seen:
-            column = ", ".join(model.natural_key)
-            allowed = f"already given in row {seen[key]}"
-            problems.append(Problem(line.file, line.line, column, " ".join(key), allowed))
-        seen.setdefault(key, line.line)
-    return problems
+def duplicates(lines: Lines) -> Iterator[Problem]:
+    """Rows that stand twice, and values that only one row of a file may have."""
+    for name, rows in lines.items():
+        codec = CODECS[name]
+        unique = [codec.model.natural_key, *((column,) for column in _unique_columns(codec))]
+        for columns in unique:
+            seen: dict[tuple[Any, ...], int] = {}
+            for line in rows:
+                key = tuple(getattr(line.row, column) for column in columns)
+                if key in seen and None not in key:
+                    found = " ".join(map(str, key))
+                    allowed = f"already given in row {seen[key]}"
+                    yield Problem(line.file, line.line, ", ".join(columns), found, allowed)
+                seen.setdefault(key, line.line)
 
 
-def _broken_links(lines: dict[str, list[_Line]]) -> list[Problem]:
-    reviews = {line.row.review for line in lines["reviews.csv"]}
-    studies = {line.row.study_key for line in lines["publications.csv"]}
-    backbones = {line.row.backbone for line in lines["backbones.csv"]}
-    problems = []
-    for line in [*lines["studies.csv"], *lines["cells.csv"], *lines["claims.csv"]]:
-        links = [("review", line.row.review, reviews, "reviews.csv")]
-        if not isinstance(line.row, ClaimRow):
-            links.append(("study_key", line.row.study_key, studies, "publications.csv"))
-        if isinstance(line.row, StudyRow):
-            arms = (*line.row.backbone, *line.row.benchmarks)
-            links += [("backbone", arm.backbone, backbones, "backbones.csv") for arm in arms]
-        for column, found, known, where in links:
-            if found not in known:
-                close = difflib.get_close_matches(found, known, n=1)
-                hint = f" (did you mean {close[0]}?)" if close else ""
-                allowed = f"must be in {where}{hint}"
-                problems.append(Problem(line.file, line.line, column, found, allowed))
-    return problems
+def _unique_columns(codec: Codec) -> Iterator[str]:
+    for column in codec.model.model_fields:
+        target = codec.names.get(column, column)
+        if target in codec.table.c and codec.table.c[target].unique:
+            yield column
 
 
-def _as_tables(lines: dict[str, list[_Line]]) -> dict[str, list[dict[str, Any]]]:
-    """Rows per table, ids given in file order so that the same files give the same store."""
-    plain = {name: [line.row.model_dump() for line in rows] for name, rows in lines.items()}
-    tables: dict[str, list[dict[str, Any]]] = {
-        "review": [_renamed(row, review="key") for row in plain["reviews.csv"]],
-        "study": [_renamed(row, study_key="key") for row in plain["publications.csv"]],
-        "backbone": [
-            {k: v for k, v in _renamed(row, backbone="name").items() if k != "aliases"}
-            for row in plain["backbones.csv"]
-        ],
-        "backbone_alias": [
-            {"alias": alias, "backbone": row["backbone"]}
-            for row in plain["backbones.csv"]
-            for alias in row["aliases"]
-        ],
-        "printed_cell": [
-            {
-                "id": number,
-                **_renamed(
-                    row,
-                    study_key="study",
-                    table="locator_table",
-                    row="row_label",
-                    column="column_name",
-                ),
-            }
-            for number, row in enumerate(plain["cells.csv"], 1)
-        ],
-        "claim": [_renamed(row, claim="key") for row in plain["claims.csv"]],
+def broken_links(lines: Lines, stored: Mapping[Table, set[str]]) -> Iterator[Problem]:
+    """Rows that point to a row that is neither among `lines` nor stored.
+
+    Parameters
+    ----------
+    lines : mapping
+        Rows to be stored.
+    stored : mapping
+        Table -> keys that are there already.
+    """
+    files = {codec.table: name for name, codec in CODECS.items()}
+    known = {
+        table: {line.row.key[0] for line in lines.get(name, ())} | stored.get(table, set())
+        for table, name in files.items()
     }
-    for number, line in enumerate(lines["studies.csv"], 1):
-        for table, rows in _extraction_tables(number, line.row).items():
-            tables.setdefault(table, []).extend(rows)
-    return tables
+    for name, rows in lines.items():
+        for line in rows:
+            for column, table, key in CODECS[name].links(line.row):
+                if table in known and key not in known[table]:
+                    allowed = f"must be in {files[table]}{_nearest(key, known[table])}"
+                    yield Problem(line.file, line.line, column, key, allowed)
 
 
-def _renamed(cells: dict[str, Any], /, **names: str) -> dict[str, Any]:
-    return {names.get(column, column): value for column, value in cells.items()}
-
-
-_LIST_COLUMNS = {
-    "anatomy", "task", "backbone", "benchmarks", "approach", "initialisation", "head",
-    "layers_unfrozen", "counts", "evaluations",
-}  # fmt: skip
-
-
-def _extraction_tables(number: int, row: StudyRow) -> dict[str, list[dict[str, Any]]]:
-    own = _renamed(row.model_dump(exclude=_LIST_COLUMNS), study_key="study", table="locator_table")
-    arms = _arms(number, row)
-    winners = [arm["id"] for arm in arms if arm["role"] != "benchmark"]
-    # A value belongs to an arm only where the review leaves no doubt which.
-    arm_id = winners[0] if len(winners) == 1 else None
-    tables: dict[str, list[dict[str, Any]]] = {
-        "extraction": [{"id": number, **own}],
-        "arm": arms,
-        "extraction_anatomy": [{"anatomy": word} for word in row.anatomy],
-        "extraction_task": [{"task": word} for word in row.task],
-        "sample_count": [count._asdict() for count in row.counts],
-        "evaluation": [value._asdict() | {"arm": arm_id} for value in row.evaluations],
-    }
-    for table, rows in tables.items():
-        if table not in {"extraction", "arm"}:
-            for position, item in enumerate(rows, 1):
-                item |= {"extraction": number, "position": position}
-    return tables
-
-
-def _arms(number: int, row: StudyRow) -> list[dict[str, Any]]:
-    role = "winner" if row.benchmarks or len(row.backbone) == 1 else "used"
-    own = ArmNotation("", row.approach, row.initialisation, row.head)
-    # What a review says of the winner's approach it does not say of the benchmarks'.
-    silent = ArmNotation("", "unspecified", "unspecified", "unspecified")
-    pairs = [(arm, own, role) for arm in row.backbone]
-    pairs += [(arm, silent, "benchmark") for arm in row.benchmarks]
-    return [
-        {
-            "id": number * 100 + position,
-            "extraction": number,
-            "position": position,
-            "role": arm_role,
-            "backbone": arm.backbone,
-            "approach": arm.approach or default.approach,
-            "initialisation": arm.initialisation or default.initialisation,
-            "head": arm.head or default.head,
-            "layers_unfrozen": row.layers_unfrozen if arm_role != "benchmark" else "",
-        }
-        for position, (arm, default, arm_role) in enumerate(pairs, 1)
-    ]
+def _nearest(key: str, known: set[str]) -> str:
+    """The nearest known key as a hint; comparing with very many would take long."""
+    close = difflib.get_close_matches(key, known, n=1) if len(known) < 20_000 else []
+    return f" (did you mean {close[0]}?)" if close else ""

@@ -6,6 +6,7 @@ cell         item                                                        example
 arms         ``backbone[/approach[/initialisation[/head]]]``             ``VGG-16/none/random``
 evaluations  ``metric=value``, ``metric>value``, ``metric=low..high``    ``auc=0.85..0.96``
 counts       ``stage number unit``                                       ``test 150 images``
+image sizes  ``widthxheight[xchannels]`` in pixels                       ``512x512x3``
 ===========  ==========================================================  ========================
 
 Items are separated by ``;``. Rates are fractions in [0, 1].
@@ -27,14 +28,21 @@ class ArmNotation(NamedTuple):
     initialisation: str
     head: str
 
+    def __str__(self) -> str:
+        return "/".join(self).rstrip("/")
+
 
 class EvaluationNotation(NamedTuple):
-    """One metric value as written; `value_high` only for a range."""
+    """One metric value; `value_high` only for a range, `notation` as it was written."""
 
     metric: str
     operator: str
     value: float
     value_high: float | None
+    notation: str
+
+    def __str__(self) -> str:
+        return self.notation
 
 
 class CountNotation(NamedTuple):
@@ -43,6 +51,20 @@ class CountNotation(NamedTuple):
     stage: str
     number: int
     unit: str
+
+    def __str__(self) -> str:
+        return f"{self.stage} {self.number} {self.unit}"
+
+
+class SizeNotation(NamedTuple):
+    """One image size as written, in pixels."""
+
+    width_px: int
+    height_px: int
+    n_channels: int | None
+
+    def __str__(self) -> str:
+        return "x".join(str(part) for part in self if part is not None)
 
 
 def items(cell: str) -> tuple[str, ...]:
@@ -79,7 +101,7 @@ def parse_evaluation(item: str) -> EvaluationNotation:
     ValueError
         Not in the notation, an unknown metric, a rate outside [0, 1] or an empty range.
     """
-    number = r"(\d+(?:\.\d+)?)"
+    number = r"(\d{1,12}(?:\.\d{1,15})?)"
     match = re.fullmatch(rf"(\w+)\s*([=>])\s*{number}(?:\.\.{number})?", item)
     if match is None:
         msg = "write metric=value, metric>value or metric=low..high"
@@ -95,7 +117,8 @@ def parse_evaluation(item: str) -> EvaluationNotation:
     if value_high is not None and (operator == ">" or value_high <= value):
         msg = "a range is metric=low..high with low < high"
         raise ValueError(msg)
-    return EvaluationNotation(metric, "range" if high else operator, value, value_high)
+    written = re.sub(r"\s", "", item)
+    return EvaluationNotation(metric, "range" if high else operator, value, value_high, written)
 
 
 def parse_count(item: str) -> CountNotation:
@@ -106,8 +129,24 @@ def parse_count(item: str) -> CountNotation:
     ValueError
         Not in the notation, or an unknown stage.
     """
-    match = re.fullmatch(r"(\w+) (\d+) (\w+)", item)
+    match = re.fullmatch(r"(\w+) (\d{1,18}) (\w{1,20})", item)
     if match is None or match[1] not in STAGES:
         msg = f"write stage number unit, with a stage of {', '.join(STAGES)}"
         raise ValueError(msg)
     return CountNotation(match[1], int(match[2]), match[3])
+
+
+def parse_size(item: str) -> SizeNotation:
+    """Read one image size.
+
+    Raises
+    ------
+    ValueError
+        Not in the notation, or a side of no pixels.
+    """
+    match = re.fullmatch(r"(\d{1,6})x(\d{1,6})(?:x(\d{1,4}))?", item)
+    if match is None or any(part is not None and int(part) == 0 for part in match.groups()):
+        msg = "write widthxheight or widthxheightxchannels, in pixels"
+        raise ValueError(msg)
+    width, height, channels = match.groups()
+    return SizeNotation(int(width), int(height), int(channels) if channels else None)

@@ -22,19 +22,27 @@ from evidence.store import Store
 def corpus(store: Store) -> Corpus:
     """Everything that a recommendation rests on, in one read."""
     with store.connect() as connection:
-        return Corpus(
-            digest=connection.execute(select(schema.corpus.c.digest)).scalar_one(),
-            arms=_arms(connection),
-            claims=tuple(
-                Claim.model_validate(dict(row))
-                for row in connection.execute(select(schema.claim)).mappings()
-            ),
-            backbones=tuple(
-                Backbone.model_validate(dict(row))
-                for row in connection.execute(select(schema.backbone)).mappings()
-            ),
-            runs=_runs(connection),
-        )
+        return corpus_from(connection)
+
+
+def corpus_from(connection: Connection) -> Corpus:
+    """As `corpus`, over an open connection."""
+    claims = connection.execute(select(schema.claim).order_by(schema.claim.c.key)).mappings()
+    backbones = connection.execute(select(schema.backbone).order_by(schema.backbone.c.name))
+    return Corpus(
+        digest=connection.execute(select(schema.corpus.c.digest)).scalar() or "",
+        arms=arms(connection),
+        claims=tuple(Claim.model_validate(dict(row)) for row in claims),
+        backbones=tuple(Backbone.model_validate(dict(row)) for row in backbones.mappings()),
+        runs=_runs(connection),
+    )
+
+
+def search_ends(connection: Connection) -> dict[str, str]:
+    """Review -> ISO date at which its search ended, where it says so."""
+    ends = select(schema.review.c.key, schema.review.c.window_end)
+    rows = connection.execute(ends.order_by(schema.review.c.key))
+    return {key: end for key, end in rows if end}
 
 
 def runs(store: Store) -> tuple[RunRecord, ...]:
@@ -97,24 +105,35 @@ def _evaluations(connection: Connection) -> dict[int, tuple[Evaluation, ...]]:
         table.c.value,
         table.c.value_high,
     )
-    for extraction, *values in connection.execute(select(*columns).order_by(table.c.id)):
+    for extraction, *values in connection.execute(
+        select(*columns).order_by(table.c.extraction, table.c.position)
+    ):
         found[extraction].append(
             Evaluation(**dict(zip(Evaluation.model_fields, values, strict=True)))
         )
     return {extraction: tuple(values) for extraction, values in found.items()}
 
 
-def _arms(connection: Connection) -> tuple[ArmRecord, ...]:
+def arms(connection: Connection, study: str | None = None) -> tuple[ArmRecord, ...]:
+    """Every arm, or those of one study, in the order of the extractions."""
     studies = _studies(connection)
     anatomy = _grouped(connection, schema.extraction_anatomy, schema.extraction_anatomy.c.anatomy)
     tasks = _grouped(connection, schema.extraction_task, schema.extraction_task.c.task)
     evaluations = _evaluations(connection)
     joined = (
-        select(schema.arm, schema.extraction, schema.backbone.c.family)
-        .join_from(schema.arm, schema.extraction)
+        select(
+            schema.arm,
+            *(column for column in schema.extraction.c if column.name != "position"),
+            *(schema.dataset.c[name] for name in ("n_classes", "n_images", "n_augmented")),
+            schema.backbone.c.family,
+        )
+        .join_from(schema.arm, schema.extraction, schema.arm.c.extraction == schema.extraction.c.id)
+        .join(schema.dataset, schema.dataset.c.extraction == schema.arm.c.extraction)
         .join(schema.backbone, schema.backbone.c.name == schema.arm.c.backbone)
-        .order_by(schema.arm.c.id)
+        .order_by(schema.arm.c.extraction, schema.arm.c.position)
     )
+    if study is not None:
+        joined = joined.where(schema.extraction.c.study == study)
     return tuple(
         ArmRecord(
             study=studies[row["study"]],

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from evidence import schema
+from evidence.catalogue import CATALOGUE
 from evidence.errors import QueryRefusedError
 from evidence.sqlite_child import Task
 from evidence.store import Store
@@ -36,8 +36,8 @@ QUERY_FILE_BYTES = 1_000_000_000
 GRACE_S = 2.0
 #: Questions that one process asks at once; more wait for their turn.
 PARALLEL_QUESTIONS = 16
-#: What may be read: every table of the schema and the views of the migrations.
-READABLE = (*(table.name for table in schema.metadata.sorted_tables), "study_features")
+#: What may be read.
+READABLE = tuple(CATALOGUE)
 #: SQL functions that only compute; everything else is refused.
 SAFE_FUNCTIONS = frozenset(
     "abs avg coalesce count date datetime format group_concat ifnull iif instr julianday length "

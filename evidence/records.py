@@ -91,7 +91,7 @@ class Study(Record):
 
     key: str
     first_author: str
-    year: int
+    year: int | None
     title: str | None = None
     venue: str = ""
     doi: str | None = None
@@ -101,7 +101,7 @@ class Study(Record):
         """Author, year, title and DOI in one line."""
         title = f", {self.title}" if self.title else ""
         doi = f", doi:{self.doi}" if self.doi else ""
-        return f"{self.first_author} {self.year}{title}{doi}"
+        return f"{self.first_author} {self.year or 'n.d.'}{title}{doi}"
 
 
 class ArmRecord(Record):
@@ -192,6 +192,68 @@ class RunRecord(Record):
     digests: dict[str, str]
     versions: dict[str, str]
     error: str = ""
+
+
+class ChangeSet(Record):
+    """One change of the corpus: by whom, why, and how many rows it added, changed, removed.
+
+    `undoes` is the number of the change set that it takes back; `at` is in UTC.
+    """
+
+    id: int
+    at: str
+    actor: str
+    kind: str
+    reason: str
+    undoes: int | None = None
+    n_added: int
+    n_changed: int
+    n_removed: int
+
+
+class Release(Record):
+    """A named state of the corpus; `change_set` is the last one that it holds."""
+
+    tag: str
+    at: str
+    actor: str
+    digest: str
+    change_set: int | None
+
+
+class RowChange(Record):
+    """One row of a corpus file that differs between two states.
+
+    `columns` holds column, text before and text after; a row that came or went has the single
+    column ``row``.
+    """
+
+    file: str
+    key: tuple[str, ...]
+    columns: tuple[tuple[str, str | None, str | None], ...]
+
+
+class PossibleDuplicate(Record):
+    """A study that was taken up although it may be one that was there; a person has to look."""
+
+    study: str
+    of: str
+    rule: str
+
+
+class Imported(Record):
+    """What an import brought.
+
+    `n_known` records were recognised as studies of the store; `change_set` is None where
+    everything was there already.
+    """
+
+    n_read: int
+    n_new_studies: int = 0
+    n_known: int = 0
+    possible: tuple[PossibleDuplicate, ...] = ()
+    change_set: ChangeSet | None = None
+    dry_run: bool = False
 
 
 class Corpus(Record):

@@ -19,10 +19,12 @@ from evidence.notation import (
     ArmNotation,
     CountNotation,
     EvaluationNotation,
+    SizeNotation,
     items,
     parse_arm,
     parse_count,
     parse_evaluation,
+    parse_size,
 )
 from evidence.vocabulary import (
     ANATOMY,
@@ -34,6 +36,7 @@ from evidence.vocabulary import (
     Head,
     Initialisation,
     Task,
+    Verdict,
     Visualization,
     canonical,
 )
@@ -70,8 +73,25 @@ class Row(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
-    #: Columns that together name a row, for finding duplicates.
+    #: Columns that together name a row.
     natural_key: ClassVar[tuple[str, ...]]
+    #: What stands between the items of a list cell, where it is not a bare semicolon.
+    separators: ClassVar[dict[str, str]] = {}
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Text of the natural key."""
+        return tuple(str(getattr(self, column)) for column in self.natural_key)
+
+    def cells(self) -> dict[str, str]:
+        """The row as it is written to a file; reading that gives an equal row."""
+        return {name: self._cell(name) for name in type(self).model_fields}
+
+    def _cell(self, name: str) -> str:
+        value = getattr(self, name)
+        if type(value) is tuple:
+            return self.separators.get(name, ";").join(map(str, value))
+        return "" if value is None else str(value)
 
 
 class ReviewRow(Row):
@@ -86,11 +106,11 @@ class ReviewRow(Row):
     year: int
     volume: str
     pages: str
-    doi: Doi
-    review_type: Literal["scoping", "systematic", "literature", "review"]
+    doi: Annotated[Doi | None, BeforeValidator(_blank_is_none)]
+    review_type: Literal["scoping", "systematic", "literature", "review", "living"]
     window_start: str
     window_end: str
-    databases: str
+    databases: Words
     n_included: Count
     n_included_note: str
     agreement: str
@@ -100,14 +120,19 @@ class PublicationRow(Row):
     """A row of ``publications.csv``: one study as it is cited."""
 
     natural_key = ("study_key",)
+    separators: ClassVar[dict[str, str]] = {"authors": "; "}
 
     study_key: Name
     first_author: Name
-    authors: Name
-    year: Annotated[int, Field(ge=1990, le=2100)]
+    authors: Words
+    year: Annotated[Annotated[int, Field(ge=1000, le=2100)] | None, BeforeValidator(_blank_is_none)]
     title: Annotated[str | None, BeforeValidator(_blank_is_none)]
     venue: str
     doi: Annotated[Doi | None, BeforeValidator(_blank_is_none)]
+    pmid: Annotated[
+        Annotated[str, Field(pattern=r"^[0-9]{1,12}$")] | None, BeforeValidator(_blank_is_none)
+    ]
+    abstract: str
     cited_from: Name
 
 
@@ -144,6 +169,36 @@ class ClaimRow(Row):
     note: str
 
 
+class PrintedFigureRow(Row):
+    """A row of ``printed_figures.csv``: an aggregate figure of a review, and its recomputation."""
+
+    natural_key = ("figure",)
+
+    figure: Name
+    review: Name
+    section: Name
+    label: Name
+    printed: Annotated[str, Field(pattern=r"^(-?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?|\d+(;\d+)*|)$")]
+    unit: Name
+    recomputed: str
+    verdict: Verdict
+    cause: str
+    query: Annotated[str, Field(pattern=r"^((?i:select|with)\s[^;]+)?$")]
+
+    @model_validator(mode="after")
+    def _says_why(self) -> "PrintedFigureRow":
+        if bool(self.cause) == (self.verdict == "agrees"):
+            msg = "what does not agree has a cause ('unknown' where it is), what agrees has none"
+            raise ValueError(msg)
+        if bool(self.query) == (self.verdict == "not_answerable"):
+            msg = "a figure without a query is not_answerable, one with a query is answered"
+            raise ValueError(msg)
+        if not self.printed and self.unit != "references":
+            msg = "only a set of references can be printed empty"
+            raise ValueError(msg)
+        return self
+
+
 class CellRow(Row):
     """A row of ``cells.csv``: one cell of a printed table, letter for letter."""
 
@@ -157,6 +212,16 @@ class CellRow(Row):
     ref_printed: str
     column: Name
     printed: str
+
+
+class FieldSourceRow(Row):
+    """A row of ``field_sources.csv``: the printed column that a field was read from."""
+
+    natural_key = ("review", "field", "column")
+
+    review: Name
+    field: Name
+    column: Name
 
 
 class StudyRow(Row):
@@ -201,13 +266,13 @@ class StudyRow(Row):
     veracity: str
     n_experts: Count
     preprocessing: Literal["yes", "no", "roi", ""]
-    image_size_px: Annotated[str, Field(pattern=r"^(\d+x\d+(x\d+)?(;\d+x\d+)*)?$")]
+    image_size_px: Annotated[tuple[SizeNotation, ...], _each(parse_size)]
     n_datasets: Count
     specialist_comparison: Literal["yes", "no", "unknown", ""]
     n_specialists: Count
     traditional_comparison: Literal["yes", "no", "unknown", ""]
-    software: str
-    hardware: str
+    software: Words
+    hardware: Words
     team: str
     note: str
 
@@ -224,5 +289,14 @@ class StudyRow(Row):
     def _extracted_has_arms(self) -> "StudyRow":
         if self.status == "extracted" and not self.backbone:
             msg = "an extracted study names at least one backbone ('unknown' if not printed)"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_hangs_in_the_air(self) -> "StudyRow":
+        """An approach belongs to an arm; without one it would be lost."""
+        how = {self.approach, self.initialisation, self.head} - {"unspecified"}
+        if not self.backbone and (how or self.layers_unfrozen):
+            msg = "approach, initialisation, head and layers_unfrozen need a backbone"
             raise ValueError(msg)
         return self

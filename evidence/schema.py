@@ -1,6 +1,7 @@
-"""The tables of the store (SQLAlchemy Core; names by convention).
+"""The tables of what was published and of our own runs (SQLAlchemy Core; names by convention).
 
-The view ``study_features``, the flat face of the corpus, stands in the migrations.
+The views ``study_features`` and ``fact`` stand in the migrations; the reviews' own figures
+stand in `evidence.schema_reviews`, what a living review adds in `evidence.schema_living`.
 """
 
 from typing import Any, get_args
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Column,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Integer,
     MetaData,
     String,
@@ -49,14 +51,21 @@ review = Table(
     Column("year", Integer, nullable=False),
     Column("volume", String(20), nullable=False),
     Column("pages", String(40), nullable=False),
-    Column("doi", String(200), nullable=False, unique=True),
+    Column("doi", String(200), unique=True),
     Column("review_type", String(20), nullable=False),
     Column("window_start", String(10), nullable=False),
     Column("window_end", String(10), nullable=False),
-    Column("databases", Text, nullable=False),
     Column("n_included", Integer),
     Column("n_included_note", Text, nullable=False),
     Column("agreement", Text, nullable=False),
+)
+
+review_database = Table(
+    "review_database",
+    metadata,
+    Column("review", ForeignKey("review.key", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
 )
 
 study = Table(
@@ -64,12 +73,49 @@ study = Table(
     metadata,
     Column("key", String(80), primary_key=True),
     Column("first_author", Text, nullable=False),
-    Column("authors", Text, nullable=False),
-    Column("year", Integer, nullable=False),
+    Column("year", Integer),
     Column("title", Text),
     Column("venue", Text, nullable=False),
     Column("doi", String(200), unique=True),
+    Column("pmid", String(20), unique=True),
+    Column("abstract", Text, nullable=False, server_default=""),
     Column("cited_from", Text, nullable=False),
+    CheckConstraint("year BETWEEN 1000 AND 2100", name="year"),
+)
+
+study_author = Table(
+    "study_author",
+    metadata,
+    Column("study", ForeignKey("study.key", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+)
+
+modality = Table(
+    "modality",
+    metadata,
+    Column("key", String(40), primary_key=True),
+    Column("label", String(80), nullable=False),
+    Column("parent", ForeignKey("modality.key")),
+    Column("code", String(20), nullable=False),
+)
+
+anatomy = Table(
+    "anatomy",
+    metadata,
+    Column("key", String(40), primary_key=True),
+    Column("label", String(80), nullable=False),
+    Column("parent", ForeignKey("anatomy.key")),
+    Column("code", String(20), nullable=False),
+)
+
+synonym = Table(
+    "synonym",
+    metadata,
+    Column("vocabulary", String(20), primary_key=True),
+    Column("word", String(80), primary_key=True),
+    Column("key", String(40), nullable=False),
+    CheckConstraint("vocabulary IN ('modality', 'anatomy')", name="vocabulary"),
 )
 
 backbone = Table(
@@ -90,15 +136,16 @@ backbone_alias = Table(
     "backbone_alias",
     metadata,
     Column("alias", String(60), primary_key=True),
-    Column("backbone", ForeignKey("backbone.name"), nullable=False),
+    Column("backbone", ForeignKey("backbone.name", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
 )
 
 extraction = Table(
     "extraction",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),
     Column("review", ForeignKey("review.key"), nullable=False),
-    Column("study", ForeignKey("study.key"), nullable=False),
+    Column("study", ForeignKey("study.key"), nullable=False, index=True),
     Column("status", String(10), nullable=False),
     Column("locator_table", String(40), nullable=False),
     Column("position", Integer, nullable=False),
@@ -108,35 +155,67 @@ extraction = Table(
     Column("reading", String(12), nullable=False),
     Column("year", Integer, nullable=False),
     Column("image_type", Text, nullable=False),
-    Column("modality", String(40)),
+    Column("modality", ForeignKey("modality.key"), index=True),
     Column("objective", Text, nullable=False),
     Column("subject", String(10), nullable=False),
     Column("approach_as_printed", Text, nullable=False),
-    Column("class_type", String(12), nullable=False),
-    Column("n_classes", Integer),
-    Column("n_images", Integer),
-    Column("n_augmented", Integer),
     Column("augmentation", String(10), nullable=False),
     Column("visualization", String(30), nullable=False),
     Column("veracity", String(30), nullable=False),
     Column("n_experts", Integer),
     Column("preprocessing", String(10), nullable=False),
-    Column("image_size_px", String(60), nullable=False),
-    Column("n_datasets", Integer),
     Column("specialist_comparison", String(10), nullable=False),
     Column("n_specialists", Integer),
     Column("traditional_comparison", String(10), nullable=False),
-    Column("software", Text, nullable=False),
-    Column("hardware", Text, nullable=False),
     Column("team", String(20), nullable=False),
     Column("note", Text, nullable=False),
     UniqueConstraint("review", "study"),
     CheckConstraint("status IN ('extracted', 'known')", name="status"),
     CheckConstraint("reading IN ('as_printed', 'repaired', 'inferred')", name="reading"),
-    CheckConstraint("n_images > 0 AND n_classes > 1", name="counts"),
     one_of("augmentation", vocabulary.Augmentation),
-    one_of("class_type", vocabulary.ClassType),
     one_of("visualization", vocabulary.Visualization),
+)
+
+dataset = Table(
+    "dataset",
+    metadata,
+    Column("extraction", ForeignKey("extraction.id", ondelete="CASCADE"), primary_key=True),
+    Column("class_type", String(12), nullable=False),
+    Column("n_classes", Integer),
+    Column("n_images", BigInteger),
+    Column("n_augmented", BigInteger),
+    Column("n_sources", Integer),
+    CheckConstraint("n_images > 0", name="n_images"),
+    CheckConstraint("n_classes > 1", name="n_classes"),
+    CheckConstraint("n_augmented >= n_images", name="n_augmented"),
+    one_of("class_type", vocabulary.ClassType),
+)
+
+image_size = Table(
+    "image_size",
+    metadata,
+    Column("extraction", ForeignKey("dataset.extraction", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("width_px", Integer, nullable=False),
+    Column("height_px", Integer, nullable=False),
+    Column("n_channels", Integer),
+    CheckConstraint("width_px > 0 AND height_px > 0 AND n_channels > 0", name="size"),
+)
+
+extraction_software = Table(
+    "extraction_software",
+    metadata,
+    Column("extraction", ForeignKey("extraction.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+)
+
+extraction_hardware = Table(
+    "extraction_hardware",
+    metadata,
+    Column("extraction", ForeignKey("extraction.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("device", Text, nullable=False),
 )
 
 extraction_anatomy = Table(
@@ -144,7 +223,7 @@ extraction_anatomy = Table(
     metadata,
     Column("extraction", ForeignKey("extraction.id", ondelete="CASCADE"), primary_key=True),
     Column("position", Integer, primary_key=True),
-    Column("anatomy", String(40), nullable=False),
+    Column("anatomy", ForeignKey("anatomy.key"), nullable=False, index=True),
 )
 
 extraction_task = Table(
@@ -159,7 +238,7 @@ extraction_task = Table(
 sample_count = Table(
     "sample_count",
     metadata,
-    Column("extraction", ForeignKey("extraction.id", ondelete="CASCADE"), primary_key=True),
+    Column("extraction", ForeignKey("dataset.extraction", ondelete="CASCADE"), primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("stage", String(12), nullable=False),
     Column("number", BigInteger, nullable=False),
@@ -170,16 +249,14 @@ sample_count = Table(
 arm = Table(
     "arm",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("extraction", ForeignKey("extraction.id", ondelete="CASCADE"), nullable=False),
-    Column("position", Integer, nullable=False),
+    Column("extraction", ForeignKey("dataset.extraction", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
     Column("role", String(10), nullable=False),
-    Column("backbone", ForeignKey("backbone.name"), nullable=False),
+    Column("backbone", ForeignKey("backbone.name"), nullable=False, index=True),
     Column("approach", String(30), nullable=False),
     Column("initialisation", String(12), nullable=False),
     Column("head", String(20), nullable=False),
     Column("layers_unfrozen", Text, nullable=False),
-    UniqueConstraint("extraction", "position"),
     one_of("role", vocabulary.Role),
     one_of("approach", vocabulary.Approach),
     one_of("initialisation", vocabulary.Initialisation),
@@ -189,33 +266,36 @@ arm = Table(
 evaluation = Table(
     "evaluation",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("extraction", ForeignKey("extraction.id", ondelete="CASCADE"), nullable=False),
-    Column("arm", ForeignKey("arm.id", ondelete="CASCADE")),
-    Column("position", Integer, nullable=False),
+    Column("extraction", ForeignKey("extraction.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("arm", Integer),
+    Column("split", String(12), nullable=False),
     Column("metric", String(20), nullable=False),
     Column("operator", String(5), nullable=False),
     Column("value", Float, nullable=False),
     Column("value_high", Float),
-    UniqueConstraint("extraction", "position"),
+    Column("notation", Text, nullable=False),
+    ForeignKeyConstraint(
+        ["extraction", "arm"], ["arm.extraction", "arm.position"], ondelete="CASCADE"
+    ),
     one_of("metric", vocabulary.Metric),
     one_of("operator", vocabulary.Operator),
+    one_of("split", vocabulary.Split),
     CheckConstraint("metric = 'mae' OR (value >= 0 AND value <= 1)", name="rate"),
     CheckConstraint("(operator = 'range') = (value_high IS NOT NULL)", name="range"),
+    CheckConstraint("value_high IS NULL OR value_high > value", name="order"),
 )
 
 printed_cell = Table(
     "printed_cell",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("review", ForeignKey("review.key"), nullable=False),
-    Column("study", ForeignKey("study.key"), nullable=False),
-    Column("locator_table", String(40), nullable=False),
+    Column("review", ForeignKey("review.key"), primary_key=True),
+    Column("study", ForeignKey("study.key"), primary_key=True),
+    Column("locator_table", String(40), primary_key=True),
+    Column("column_name", String(40), primary_key=True),
     Column("row_label", Text, nullable=False),
     Column("ref_printed", String(20), nullable=False),
-    Column("column_name", String(40), nullable=False),
     Column("printed", Text, nullable=False),
-    UniqueConstraint("review", "study", "locator_table", "column_name"),
 )
 
 claim = Table(
@@ -277,21 +357,4 @@ corpus = Table(
     metadata,
     Column("digest", String(64), primary_key=True),
     Column("loaded_at", String(32), nullable=False),
-)
-
-#: Corpus tables, parents before children; `run` is the user's own and never among them.
-CORPUS_TABLES = (
-    review,
-    study,
-    backbone,
-    backbone_alias,
-    extraction,
-    extraction_anatomy,
-    extraction_task,
-    sample_count,
-    arm,
-    evaluation,
-    printed_cell,
-    claim,
-    corpus,
 )

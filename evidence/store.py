@@ -1,7 +1,8 @@
 """The database: where it is, made and filled on first use, opened read-only for questions.
 
-Nothing is ever half made: a new SQLite file is built aside and renamed into place; a newer
-corpus replaces the older one in one transaction.
+Nothing is ever half made: a new SQLite file is built aside and renamed into place, a PostgreSQL
+database is filled in one transaction; a newer corpus replaces the older one in one transaction,
+with the store's own changes laid over it.
 """
 
 import os
@@ -10,26 +11,23 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import platformdirs
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from evidence.errors import EvidenceError
+from evidence.shipped import corpus_digest, shipped
 
 #: Newest migration; a test compares it with Alembic's own head. Reading Alembic at every start
 #: would cost more than answering.
-HEAD = "0002"
+HEAD = "0004"
 #: How long a writer waits for another one before it gives up.
-BUSY_TIMEOUT_S = 30.0
-
-
-def shipped(name: str) -> Path:
-    """Folder that ships with evtl: inside the installed package, else beside it in a checkout."""
-    inside = Path(__file__).parent / name
-    return inside if inside.is_dir() else Path(__file__).parent.parent / name
+BUSY_TIMEOUT_S = 60.0
+#: Names the lock that writers of one PostgreSQL database take in turn.
+WRITER_LOCK = 7_316_017
 
 
 def database_url() -> str | URL:
@@ -38,161 +36,227 @@ def database_url() -> str | URL:
     return os.environ.get("EVTL_DATABASE_URL") or URL.create("sqlite", database=str(default))
 
 
+class _State(NamedTuple):
+    """What an existing database says of itself."""
+
+    version: str | None
+    digest: str | None
+
+
 class Store:
     """An evidence store that is there, migrated and filled.
 
     Parameters
     ----------
     url : str or None
-        SQLAlchemy URL; None for `database_url`.
+        SQLAlchemy URL of an SQLite file or a PostgreSQL database; None for `database_url`.
+
+    Attributes
+    ----------
+    url : sqlalchemy.engine.URL
+    dialect : str
+        ``sqlite`` or ``postgresql``.
 
     Raises
     ------
     EvidenceError
-        The URL is not understood, the file cannot be made or opened, or it is from a newer evtl.
+        The URL is not understood, the database cannot be made or opened, or it is from a newer
+        evtl.
     """
 
-    def __init__(self, url: str | None = None) -> None:
-        self.path = _sqlite_path(url or database_url())
-        self.engine = _engine(self.path)
+    def __init__(self, url: str | URL | None = None) -> None:
+        self.url = _parsed(url or database_url())
+        self.dialect = self.url.get_backend_name()
+        self.engine = _engine(self.url)
         self._make_ready()
+
+    @property
+    def path(self) -> Path:
+        """The file of an SQLite store."""
+        return Path(str(self.url.database))
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
-        """Connection for reading."""
+        """Connection for reading, of one state of the store."""
         with self._translated(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """Connection for writing: all or nothing."""
-        with self._translated(), self.engine.begin() as connection:
-            yield connection
-
-    def read_only(self) -> sqlite3.Connection:
-        """Bare connection that the database itself keeps from writing."""
-        return sqlite3.connect(f"file:{_quoted(self.path)}?mode=ro", uri=True)
+        """Connection for writing: all or nothing, one writer at a time."""
+        with self._translated(), self.engine.connect() as connection:
+            connection = connection.execution_options(evtl_writes=True)
+            with connection.begin():
+                take_turn(connection)
+                yield connection
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (OperationalError, sqlite3.OperationalError) as error:
-            msg = f"database {self.path}: {getattr(error, 'orig', error)}"
+        except (DBAPIError, sqlite3.Error) as error:
+            cause = str(getattr(error, "orig", error)).strip()
+            msg = f"database {self.url.render_as_string()}: {cause}"
             raise EvidenceError(msg) from error
 
     def _make_ready(self) -> None:
-        from evidence.ingest import corpus_digest  # noqa: PLC0415  (parsers only when needed)
-
-        state = _state(self.path)
+        state = self._state()
         if state == (HEAD, corpus_digest(shipped("data"))):
             return
         if state is None:
             self._create()
-        elif state[0] is not None and state[0] > HEAD:
+        elif state.version is not None and state.version > HEAD:
             msg = (
-                f"database {self.path} has schema {state[0]}, this evtl knows up to {HEAD}: "
-                "upgrade evtl, or set EVTL_DATABASE_URL to another file"
+                f"database {self.url.render_as_string()} has schema {state.version}, this evtl "
+                f"knows up to {HEAD}: upgrade evtl, or set EVTL_DATABASE_URL to another database"
             )
             raise EvidenceError(msg)
         else:
             with self._translated():
-                _fill(self.engine)
+                fill(self.url)
 
     def _create(self) -> None:
         """Build the file aside; the first of several builders at once wins, all are the same."""
+        path = self.path
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             with (
                 self._translated(),
-                tempfile.TemporaryDirectory(dir=self.path.parent, prefix=".evtl-") as folder,
+                tempfile.TemporaryDirectory(dir=path.parent, prefix=".evtl-") as folder,
             ):
-                draft = Path(folder) / self.path.name
-                _fill(_engine(draft))
+                draft = Path(folder) / path.name
+                fill(self.url.set(database=str(draft)))
                 try:
-                    os.link(draft, self.path)
+                    os.link(draft, path)
                 except FileExistsError:
                     self._make_ready()
                 except OSError:  # a file system without hard links
-                    draft.replace(self.path)
+                    draft.replace(path)
         except OSError as error:
-            msg = f"cannot create the database {self.path}: {error.strerror or error}"
+            msg = f"cannot create the database {path}: {error.strerror or error}"
+            raise EvidenceError(msg) from error
+
+    def _state(self) -> _State | None:
+        """Version and corpus of an existing database; None where there is no file yet."""
+        if self.dialect == "sqlite" and not self.path.exists():
+            return None
+        if self.dialect == "sqlite" and not self.path.is_file():
+            msg = f"{self.path} is no file; set EVTL_DATABASE_URL to a file"
+            raise EvidenceError(msg)
+        try:
+            with self.engine.connect() as connection:
+                return _state(connection)
+        except DBAPIError as error:
+            kind = "an SQLite" if self.dialect == "sqlite" else "a PostgreSQL"
+            msg = (
+                f"{self.url.render_as_string()} cannot be read as {kind} database: "
+                f"{str(error.orig).strip()}"
+            )
             raise EvidenceError(msg) from error
 
 
-def _sqlite_path(url: str | URL) -> Path:
+def take_turn(connection: Connection) -> None:
+    """Wait until no other writer of a PostgreSQL database is at work; SQLite does so itself."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": WRITER_LOCK})
+
+
+def _state(connection: Connection) -> _State:
+    tables = set(inspect(connection).get_table_names())
+    if tables and "alembic_version" not in tables:
+        msg = (
+            f"{connection.engine.url.render_as_string()} is a database of something else; "
+            "name another one"
+        )
+        raise EvidenceError(msg)
+    version = digest = None
+    if "alembic_version" in tables:
+        version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if "corpus" in tables:
+        digest = connection.execute(text("SELECT digest FROM corpus")).scalar()
+    return _State(version, digest)
+
+
+def _parsed(url: str | URL) -> URL:
+    allowed = "write sqlite:////path/to/file.sqlite or postgresql+psycopg://user@host/database"
     try:
         parsed = make_url(url)
     except ArgumentError:
-        msg = f"EVTL_DATABASE_URL {url!r} is no database URL; write sqlite:////path/to/file.sqlite"
+        msg = f"EVTL_DATABASE_URL {url!r} is no database URL; {allowed}"
         raise EvidenceError(msg) from None
-    if parsed.get_backend_name() != "sqlite" or parsed.database in {None, "", ":memory:"}:
-        msg = (
-            f"EVTL_DATABASE_URL {parsed.render_as_string()!r}: this version keeps its evidence in "
-            "an SQLite file; write sqlite:////path/to/file.sqlite"
-        )
-        raise EvidenceError(msg)
-    return Path(str(parsed.database)).expanduser().resolve()
+    backend = parsed.get_backend_name()
+    if backend == "sqlite" and parsed.database not in {None, "", ":memory:"}:
+        return parsed.set(database=str(Path(str(parsed.database)).expanduser().resolve()))
+    if backend == "postgresql" and parsed.database:
+        return parsed.set(drivername="postgresql+psycopg")
+    msg = f"EVTL_DATABASE_URL {parsed.render_as_string()!r} names no such database; {allowed}"
+    raise EvidenceError(msg)
 
 
-def _quoted(path: Path) -> str:
-    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+def _engine(url: URL, *, foreign_keys: bool = True) -> Engine:
+    """Engine without a pool: a command asks once or twice.
 
+    On SQLite transactions are begun by us, so that a writer holds its lock from the first read on
+    and tables are changed within a transaction.
+    """
+    if url.get_backend_name() == "postgresql":
+        return _postgres_engine(url)
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S})
 
-def _engine(path: Path) -> Engine:
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        poolclass=NullPool,
-        connect_args={"timeout": BUSY_TIMEOUT_S},
-    )
-    event.listen(engine, "connect", _enforce_foreign_keys)
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA foreign_keys = {int(foreign_keys)}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("evtl_writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
     return engine
 
 
-def _enforce_foreign_keys(connection: Any, _record: Any) -> None:
-    connection.execute("PRAGMA foreign_keys = ON")
-
-
-def _state(path: Path) -> tuple[str | None, str | None] | None:
-    """Schema version and corpus digest of an existing store; None where there is no file."""
-    if not path.exists():
-        return None
-    if not path.is_file():
-        msg = f"{path} is no file; set EVTL_DATABASE_URL to a file"
-        raise EvidenceError(msg)
+def _postgres_engine(url: URL) -> Engine:
     try:
-        connection = sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True)
-        try:
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-            version, digest = None, None
-            if "alembic_version" in tables:
-                version = next(
-                    connection.execute("SELECT version_num FROM alembic_version"), (None,)
-                )[0]
-            elif tables:
-                msg = f"{path} is an SQLite database of something else; name another file"
-                raise EvidenceError(msg)
-            if "corpus" in tables:
-                digest = next(connection.execute("SELECT digest FROM corpus"), (None,))[0]
-            return version, digest
-        finally:
-            connection.close()
-    except sqlite3.DatabaseError as error:
-        msg = f"{path} cannot be read as an SQLite database: {error}"
+        return create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 10})
+    except ModuleNotFoundError as error:
+        msg = f"PostgreSQL needs {error.name}: install the extra, pip install 'evtl[postgres]'"
         raise EvidenceError(msg) from error
 
 
-def _fill(engine: Engine) -> None:
-    """Migrate to `HEAD` and load the shipped corpus."""
+def fill(url: URL) -> None:
+    """Migrate to `HEAD` and load the shipped corpus, with the store's own changes over it."""
+    from evidence.changes import overlay  # noqa: PLC0415  (only where there is something to load)
+    from evidence.ingest import load_corpus  # noqa: PLC0415
+
+    # Rebuilding a table would silently delete what points to it while foreign keys are enforced.
+    engine = _engine(url, foreign_keys=False).execution_options(evtl_writes=True)
+    with engine.begin() as connection:
+        take_turn(connection)
+        migrate(connection, "head")
+    with _engine(url).execution_options(evtl_writes=True).begin() as connection:
+        take_turn(connection)
+        if _state(connection).digest != corpus_digest(shipped("data")):
+            load_corpus(connection, shipped("data"), overlay(connection))
+        if connection.dialect.name == "postgresql":
+            from evidence.postgres import prepare_reader  # noqa: PLC0415  (needs its driver)
+
+            prepare_reader(connection)
+
+
+def migrate(connection: Connection, revision: str) -> None:
+    """Bring the tables up to a revision, or down to it, within the caller's transaction."""
     from alembic import command  # noqa: PLC0415  (only where there is something to migrate)
     from alembic.config import Config  # noqa: PLC0415
-
-    from evidence.ingest import load_corpus  # noqa: PLC0415
+    from alembic.migration import MigrationContext  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(shipped("migrations")).replace("%", "%%"))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    with engine.begin() as connection:
-        load_corpus(connection, shipped("data"))
+    config.attributes["connection"] = connection
+    if connection.dialect.name == "postgresql":
+        from evidence.postgres import withdraw_views  # noqa: PLC0415  (needs its driver)
+
+        withdraw_views(connection)
+    now = MigrationContext.configure(connection).get_current_revision()
+    down = revision == "base" or (now is not None and revision.isdigit() and now > revision)
+    (command.downgrade if down else command.upgrade)(config, revision)

@@ -1,8 +1,13 @@
 """Every coded field of the store: hierarchies with synonyms, and flat lists.
 
 Modality codes are those of DICOM CID 29 (Acquisition Modality, dicom.nema.org), which has no
-children; the children here are ours. The crosswalk of the reviews' own categories follows
-Morid 2022 (Tables S3-S10), Kim 2022 (Methods) and Fourcade 2019 (Table 4).
+children; the children here are ours, with a code where CID 29 has one. Anatomy codes are
+identifiers of UBERON (doi:10.1186/gb-2012-13-1-r5). What the reviews call these things is in
+``crosswalk.csv``.
+
+The anatomy tree goes by region, because a region is what an image shows. An organ system stands
+beside the organs of the region that holds most of it, not between region and organ: there it
+would make a study of the chest less like one of the lung (see `recommender.similarity`).
 """
 
 import difflib
@@ -34,7 +39,12 @@ Metric = Literal[
 Visualization = Literal[
     "none", "heatmap", "deconvolution", "activation_maximization", "unspecified", "unknown"
 ]
+Split = Literal["test", "validation", "unspecified"]
+FlowKind = Literal["identified", "duplicates", "screened", "excluded", "full_text", "included"]
+Stage = Literal["title_abstract", "full_text"]
+Decision = Literal["include", "exclude"]
 ClaimKind = Literal["advice", "prevalence", "finding", "caution", "count"]
+Verdict = Literal["agrees", "differs", "contradicts", "not_answerable"]
 
 #: Metrics that are rates: stored as fractions in [0, 1].
 RATES: frozenset[str] = frozenset(get_args(Metric)) - {"mae"}
@@ -55,7 +65,8 @@ class Term:
     synonyms : tuple of str
         Other spellings that people type.
     code : str
-        DICOM CID 29 code, where the term has one.
+        Identifier in the vocabulary that the tree follows, DICOM CID 29 or UBERON; empty where
+        none is known.
     """
 
     key: str
@@ -156,17 +167,26 @@ MODALITY = Vocabulary(
     "modality",
     (
         Term(
-            "xray", "X-ray", None, ("radiograph", "radiography", "CXR", "chest x-ray", "DX"), "DX"
+            "xray",
+            "X-ray",
+            None,
+            ("radiograph", "radiography", "CXR", "chest x-ray", "DX", "CR", "computed radiography"),
+            "DX",
         ),
         Term("mammography", "mammography", "xray", ("mammogram", "MG"), "MG"),
         Term("tomosynthesis", "breast tomosynthesis", "mammography", ("DBT",)),
         Term("angiography", "X-ray angiography", "xray", ("XA",), "XA"),
+        Term("panoramic_xray", "panoramic X-ray", "xray", ("orthopantomogram", "OPG", "PX"), "PX"),
+        Term("intraoral_xray", "intra-oral X-ray", "xray", ("periapical x-ray", "IO"), "IO"),
+        Term("cephalogram", "cephalogram", "xray", ("lateral cephalogram", "cephalometric x-ray")),
         Term("ct", "CT", None, ("CAT", "CT scan", "computed tomography"), "CT"),
         Term("cbct", "cone-beam CT", "ct", ("cone beam ct",)),
         Term("mri", "MRI", None, ("MR", "magnetic resonance", "fMRI"), "MR"),
         Term("ultrasound", "ultrasound", None, ("us", "sonography", "echography", "B-mode"), "US"),
         Term("fundus", "fundus photography", None, ("retinal photograph", "OP"), "OP"),
-        Term("oct", "optical coherence tomography", None, ("OPT",), "OCT"),
+        # The reviews' OCT shows the eye: OPT in CID 29, which keeps OCT for other organs.
+        Term("oct", "optical coherence tomography", None, ("ophthalmic tomography", "OPT"), "OPT"),
+        Term("intravascular_oct", "intravascular OCT", "oct", ("IVOCT",), "IVOCT"),
         Term("photography", "photography", None, ("photo", "XC"), "XC"),
         Term("skin_photography", "skin photography", "photography", ("skin", "skin lesion")),
         Term("dermoscopy", "dermoscopy", "skin_photography", ("dermatoscopy", "DMS"), "DMS"),
@@ -174,7 +194,13 @@ MODALITY = Vocabulary(
         Term("endoscopy", "endoscopy", None, ("ES", "endoscopic"), "ES"),
         Term("colonoscopy", "colonoscopy", "endoscopy"),
         Term("capsule_endoscopy", "capsule endoscopy", "endoscopy", ("WCE",)),
-        Term("microscopy", "microscopy", None, ("histology", "histopathology", "WSI", "SM"), "SM"),
+        Term(
+            "microscopy",
+            "microscopy",
+            None,
+            ("histology", "histopathology", "WSI", "SM", "GM"),
+            "SM",
+        ),
         Term("nuclear", "nuclear medicine", None, ("NM",), "NM"),
         Term("pet", "PET", "nuclear", ("PT",), "PT"),
         Term("spect", "SPECT", "nuclear"),
@@ -184,36 +210,80 @@ MODALITY = Vocabulary(
 ANATOMY = Vocabulary(
     "anatomy",
     (
-        Term("body", "whole body", None, ("whole body",)),
-        Term("head_and_neck", "head and neck", None, ("head", "neck")),
-        Term("brain", "brain", "head_and_neck", ("nervous system", "cerebrum")),
-        Term("skull", "skull", "head_and_neck", ("cephalogram",)),
-        Term("face", "face", "head_and_neck", ("facial",)),
-        Term("eye", "eye", "head_and_neck", ("retina", "optic disc", "ocular")),
+        Term("body", "whole body", None, ("whole body",), "UBERON:0000468"),
+        Term("head_and_neck", "head and neck", None, ("head", "neck"), "UBERON:0007811"),
+        Term("nervous_system", "nervous system", "head_and_neck", (), "UBERON:0001016"),
+        Term("brain", "brain", "head_and_neck", ("cerebrum",), "UBERON:0000955"),
+        Term("skull", "skull", "head_and_neck", ("cephalogram",), "UBERON:0003129"),
+        Term("face", "face", "head_and_neck", ("facial",), "UBERON:0001456"),
+        Term("sense_organ", "sense organ", "head_and_neck", ("sense organs",), "UBERON:0000020"),
+        Term("eye", "eye", "head_and_neck", ("retina", "optic disc", "ocular"), "UBERON:0000970"),
         Term("osteomeatal_complex", "osteomeatal complex", "head_and_neck", ("nose", "sinus")),
-        Term("oral_cavity", "oral cavity", "head_and_neck", ("mouth", "oral")),
-        Term("tooth", "tooth", "oral_cavity", ("teeth", "dental", "jaw")),
-        Term("thyroid", "thyroid", "head_and_neck", ("thyroid gland",)),
-        Term("chest", "chest", None, ("thorax", "thoracic", "thoracic cavity")),
-        Term("lung", "lung", "chest", ("lungs", "pulmonary", "respiratory system")),
-        Term("heart", "heart", "chest", ("cardiac", "cardiovascular system")),
-        Term("coronary_artery", "coronary artery", "heart", ("coronary",)),
-        Term("breast", "breast", "chest", ("mammary",)),
-        Term("abdomen", "abdomen", None, ("abdominal", "abdominopelvic cavity")),
-        Term("gastrointestinal_tract", "gastrointestinal tract", "abdomen", ("GI", "gut", "bowel")),
-        Term("esophagus", "esophagus", "gastrointestinal_tract", ("oesophagus",)),
-        Term("stomach", "stomach", "gastrointestinal_tract", ("gastric",)),
-        Term("colon", "colon", "gastrointestinal_tract", ("colorectal", "rectum")),
-        Term("liver", "liver", "abdomen", ("hepatic",)),
-        Term("kidney", "kidney", "abdomen", ("renal",)),
-        Term("prostate", "prostate", "abdomen", ("prostatic",)),
-        Term("skeletal_system", "skeletal system", None, ("bone", "bones", "skeleton")),
-        Term("vertebra", "vertebra", "skeletal_system", ("spine", "vertebrae")),
-        Term("hip", "hip", "skeletal_system", ("pelvis",)),
-        Term("knee", "knee", "skeletal_system", ("patella",)),
-        Term("wrist", "wrist", "skeletal_system", ("carpus",)),
-        Term("hand", "hand", "skeletal_system"),
-        Term("skin", "skin", None, ("integument", "the integument", "cutaneous")),
-        Term("nail", "nail", "skin", ("toenail", "fingernail")),
+        Term("oral_cavity", "oral cavity", "head_and_neck", ("mouth", "oral"), "UBERON:0000167"),
+        Term("tooth", "tooth", "oral_cavity", ("teeth", "dental", "jaw"), "UBERON:0001091"),
+        Term(
+            "endocrine_gland",
+            "endocrine gland",
+            "head_and_neck",
+            ("endocrine glands",),
+            "UBERON:0002368",
+        ),
+        Term("thyroid", "thyroid", "head_and_neck", ("thyroid gland",), "UBERON:0002046"),
+        Term("chest", "chest", None, ("thorax", "thoracic", "thoracic cavity"), "UBERON:0001443"),
+        Term("respiratory_system", "respiratory system", "chest", (), "UBERON:0001004"),
+        Term("lung", "lung", "chest", ("lungs", "pulmonary"), "UBERON:0002048"),
+        Term("cardiovascular_system", "cardiovascular system", "chest", (), "UBERON:0004535"),
+        Term("heart", "heart", "chest", ("cardiac",), "UBERON:0000948"),
+        Term("coronary_artery", "coronary artery", "heart", ("coronary",), "UBERON:0001621"),
+        Term("breast", "breast", "chest", ("mammary",), "UBERON:0000310"),
+        Term("abdomen", "abdomen", None, ("abdominal", "abdominopelvic cavity"), "UBERON:0000916"),
+        Term(
+            "alimentary_system",
+            "alimentary system",
+            "abdomen",
+            ("digestive system",),
+            "UBERON:0001007",
+        ),
+        Term(
+            "gastrointestinal_tract",
+            "gastrointestinal tract",
+            "abdomen",
+            ("GI", "gut", "bowel"),
+            "UBERON:0001555",
+        ),
+        Term("esophagus", "esophagus", "gastrointestinal_tract", ("oesophagus",), "UBERON:0001043"),
+        Term("stomach", "stomach", "gastrointestinal_tract", ("gastric",), "UBERON:0000945"),
+        Term(
+            "colon", "colon", "gastrointestinal_tract", ("colorectal", "rectum"), "UBERON:0001155"
+        ),
+        Term("liver", "liver", "abdomen", ("hepatic",), "UBERON:0002107"),
+        Term("urinary_system", "urinary system", "abdomen", ("urinary tract",), "UBERON:0001008"),
+        Term("kidney", "kidney", "abdomen", ("renal",), "UBERON:0002113"),
+        Term(
+            "genital_system",
+            "genital system",
+            "abdomen",
+            ("genital systems", "reproductive system"),
+            "UBERON:0000990",
+        ),
+        Term("prostate", "prostate", "abdomen", ("prostatic",), "UBERON:0002367"),
+        Term(
+            "skeletal_system",
+            "skeletal system",
+            None,
+            ("bone", "bones", "skeleton"),
+            "UBERON:0001434",
+        ),
+        Term("joint", "joint", "skeletal_system", ("joints",), "UBERON:0000982"),
+        Term("vertebra", "vertebra", "skeletal_system", ("spine", "vertebrae"), "UBERON:0002412"),
+        Term("hip", "hip", "skeletal_system", ("pelvis",), "UBERON:0001464"),
+        Term("knee", "knee", "skeletal_system", ("patella",), "UBERON:0001465"),
+        Term("wrist", "wrist", "skeletal_system", ("carpus",), "UBERON:0004452"),
+        Term("hand", "hand", "skeletal_system", (), "UBERON:0002398"),
+        Term("muscle", "muscle", None, ("muscles",), "UBERON:0001630"),
+        Term("lymphoid_system", "lymphoid system", None, ("lymphatic system",), "UBERON:0002465"),
+        Term("skin", "skin", None, ("integument", "the integument", "cutaneous"), "UBERON:0002097"),
+        Term("nail", "nail", "skin", ("toenail", "fingernail"), "UBERON:0001705"),
+        Term("tissue", "tissue specimen", None, ("tissue",), "UBERON:0000479"),
     ),
 )

@@ -19,25 +19,27 @@ WITH own AS (
 ), arms AS (
     SELECT extraction,
         CASE count(DISTINCT backbone) WHEN 1 THEN min(backbone)
-            ELSE group_concat(backbone, ';') END AS backbone,
+            ELSE {join}(backbone, ';') END AS backbone,
         CASE count(DISTINCT family) WHEN 1 THEN min(family)
-            ELSE group_concat(family, ';') END AS family,
+            ELSE {join}(family, ';') END AS family,
         CASE count(DISTINCT approach) WHEN 1 THEN min(approach)
-            ELSE group_concat(approach, ';') END AS approach,
+            ELSE {join}(approach, ';') END AS approach,
         CASE count(DISTINCT head) WHEN 1 THEN min(head)
-            ELSE group_concat(head, ';') END AS head
+            ELSE {join}(head, ';') END AS head
     FROM own GROUP BY extraction
 ), rivals AS (
-    SELECT extraction, group_concat(backbone, ';') AS benchmarks
+    SELECT extraction, {join}(backbone, ';') AS benchmarks
     FROM (SELECT extraction, backbone FROM arm WHERE role = 'benchmark'
-        ORDER BY extraction, position)
+        ORDER BY extraction, position) AS listed
     GROUP BY extraction
 ), places AS (
-    SELECT extraction, group_concat(anatomy, ';') AS anatomy
-    FROM (SELECT * FROM extraction_anatomy ORDER BY extraction, position) GROUP BY extraction
+    SELECT extraction, {join}(anatomy, ';') AS anatomy
+    FROM (SELECT * FROM extraction_anatomy ORDER BY extraction, position) AS listed
+    GROUP BY extraction
 ), tasks AS (
-    SELECT extraction, group_concat(task, ';') AS task
-    FROM (SELECT * FROM extraction_task ORDER BY extraction, position) GROUP BY extraction
+    SELECT extraction, {join}(task, ';') AS task
+    FROM (SELECT * FROM extraction_task ORDER BY extraction, position) AS listed
+    GROUP BY extraction
 )
 SELECT
     e.review, e.study AS study_key, s.first_author, e.year, e.ref, e.image_type, e.modality,
@@ -55,8 +57,17 @@ WHERE e.status = 'extracted'
 """
 
 
+#: How a dialect joins texts.
+JOIN = {"sqlite": "group_concat", "postgresql": "string_agg"}
+
+
+def view(dialect: str) -> str:
+    """The view in the words of a dialect."""
+    return STUDY_FEATURES.format(join=JOIN[dialect])
+
+
 def upgrade() -> None:
-    op.execute(STUDY_FEATURES)
+    op.execute(view(op.get_bind().dialect.name))
 
 
 def downgrade() -> None:

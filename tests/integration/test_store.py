@@ -19,7 +19,8 @@ from evidence import queries, questions
 from evidence.errors import EvidenceError
 from evidence.records import RunRecord
 from evidence.schema import metadata
-from evidence.store import HEAD, Store, shipped
+from evidence.shipped import shipped
+from evidence.store import HEAD, Store
 
 RUN = RunRecord(
     run_id="20260101T000000Z-abc", started_at="2026-01-01T00:00:00+00:00", status="finished",
@@ -37,7 +38,7 @@ def url(path: Path) -> str:
 
 def dump(path: Path) -> list[str]:
     connection = sqlite3.connect(path)
-    lines = [line for line in connection.iterdump() if 'INTO "corpus"' not in line]
+    lines = sorted(line for line in connection.iterdump() if 'INTO "corpus"' not in line)
     connection.close()
     return lines
 
@@ -149,8 +150,8 @@ def test_a_broken_file_is_refused_untouched(tmp_path: Path, content: bytes) -> N
     ("address", "message"),
     [
         ("nonsense", "no database URL"),
-        ("sqlite://", "SQLite file"),
-        ("mysql://user:secret@host/db", "SQLite file"),
+        ("sqlite://", "names no such database"),
+        ("mysql://user:secret@host/db", "names no such database"),
         ("sqlite:////proc/none/evtl.sqlite", "cannot create the database"),
         ("sqlite:////dev/null", "is no file"),
     ],

@@ -4,13 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.notation import items, parse_arm, parse_count, parse_evaluation
+from evidence.notation import (
+    EvaluationNotation,
+    items,
+    parse_arm,
+    parse_count,
+    parse_evaluation,
+)
 
 
 def test_an_evaluation_keeps_its_operator() -> None:
-    assert parse_evaluation("auc>0.9") == ("auc", ">", 0.9, None)
-    assert parse_evaluation("auc=0.85..0.96") == ("auc", "range", 0.85, 0.96)
-    assert parse_evaluation("mae=15.16") == ("mae", "=", 15.16, None)
+    assert parse_evaluation("auc>0.9") == EvaluationNotation("auc", ">", 0.9, None, "auc>0.9")
+    ranged = EvaluationNotation("auc", "range", 0.85, 0.96, "auc=0.85..0.96")
+    assert parse_evaluation("auc = 0.85..0.96") == ranged
+    assert parse_evaluation("mae=15.160")[:4] == ("mae", "=", 15.16, None)
 
 
 @pytest.mark.parametrize(

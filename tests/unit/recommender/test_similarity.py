@@ -16,6 +16,18 @@ from recommender.similarity import term_similarity as terms_alike
 
 modalities = st.sampled_from([term.key for term in MODALITY.terms])
 sizes = st.integers(1, 10**9)
+#: Organ system -> an organ of it in the same region.
+SYSTEMS = {
+    "nervous_system": "brain",
+    "sense_organ": "eye",
+    "endocrine_gland": "thyroid",
+    "respiratory_system": "lung",
+    "cardiovascular_system": "heart",
+    "alimentary_system": "liver",
+    "urinary_system": "kidney",
+    "genital_system": "prostate",
+    "joint": "knee",
+}
 
 
 def test_the_weights_add_up_to_one() -> None:
@@ -33,6 +45,24 @@ def test_term_similarity_is_symmetric_bounded_and_one_only_for_itself(a: str, b:
 def test_a_child_is_nearer_than_a_stranger() -> None:
     assert terms_alike(MODALITY, "xray", "mammography") > terms_alike(MODALITY, "xray", "ct")
     assert terms_alike(ANATOMY, "chest", "lung") > terms_alike(ANATOMY, "breast", "lung") > 0
+
+
+@pytest.mark.parametrize(
+    ("region", "organ"),
+    [("chest", "lung"), ("chest", "heart"), ("chest", "breast"), ("abdomen", "liver"),
+     ("abdomen", "kidney"), ("head_and_neck", "brain"), ("skeletal_system", "knee")],
+)  # fmt: skip
+def test_a_region_is_as_near_to_its_organs_as_without_systems(region: str, organ: str) -> None:
+    """Two terms of depth one and two share one: 2 * 1 / (1 + 2)."""
+    assert terms_alike(ANATOMY, region, organ) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(("system", "organ"), SYSTEMS.items())
+def test_a_system_is_as_near_to_its_organ_as_two_organs_of_a_region(
+    system: str, organ: str
+) -> None:
+    """Two terms of depth two share their region: 2 * 1 / (2 + 2)."""
+    assert terms_alike(ANATOMY, system, organ) == pytest.approx(1 / 2)
 
 
 @given(sizes, sizes)

@@ -1,0 +1,229 @@
+"""Published figures recomputed from the rows: each agrees, or says why it does not.
+
+Whether a figure agrees is compared here; why it does not is a person's finding and stands in its
+row, so that nothing is bent to fit.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from fractions import Fraction
+from math import floor
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from evidence.codecs import CODECS
+from evidence.errors import EvidenceError
+from evidence.records import Record
+from evidence.vocabulary import Verdict
+
+#: Unit of a figure that is a set of references; every other unit is a number.
+REFERENCES = "references"
+
+
+class PrintedFigure(Record):
+    """One aggregate figure as a review prints it, and the question that its rows answer.
+
+    Attributes
+    ----------
+    figure : str
+        Unique key.
+    printed : str
+        The bare figure: ``29``, ``8,421``, ``0.81``; ``;``-separated numbers for a set of
+        references, empty for an empty set.
+    unit : str
+        ``percent`` is out of 100; ``references`` makes the figure a set.
+    recomputed : str
+        What the query gave when the row was written, as `compare` formats it.
+    verdict : str
+        ``agrees``; ``differs``: the rows give another figure; ``contradicts``: so does another
+        passage or table of the review; ``not_answerable``: there is no query.
+    cause : str
+        Why it does not agree, or ``unknown``.
+    query : str
+        One SELECT for SQLite and PostgreSQL: the number; its numerator and denominator; or one
+        reference a row. Empty where the rows cannot answer.
+    """
+
+    figure: str
+    review: str
+    section: str
+    label: str
+    printed: str
+    unit: str
+    recomputed: str
+    verdict: Verdict
+    cause: str
+    query: str
+
+
+def printed_figures(connection: Connection) -> tuple[PrintedFigure, ...]:
+    """Every figure of the store, by key."""
+    rows = CODECS["printed_figures.csv"].read(connection)
+    return tuple(PrintedFigure.model_validate(rows[key]) for key in sorted(rows))
+
+
+class Comparison(NamedTuple):
+    """What the rows give now beside what is printed.
+
+    `recomputed` stands at the printed precision; `detail` says from what: numerator and
+    denominator, or the references that are missing and extra.
+    """
+
+    recomputed: str
+    agrees: bool
+    detail: str
+
+
+class Reproduction(Record):
+    """A printed figure with what its rows give now.
+
+    `changed` means that this is not what they gave when the figure was entered.
+    """
+
+    figure: PrintedFigure
+    recomputed: str
+    verdict: Verdict
+    detail: str
+    changed: bool
+
+
+def compare(printed: str, unit: str, answer: Sequence[Sequence[Any]]) -> Comparison:
+    """Compare a printed figure with the rows that its query gave.
+
+    Parameters
+    ----------
+    printed, unit : str
+        As in `PrintedFigure`.
+    answer : sequence of rows
+        One row of one number, or of numerator and denominator; for references, one a row.
+
+    Raises
+    ------
+    EvidenceError
+        The answer has another shape, holds no number, or divides by zero.
+    """
+    if unit == REFERENCES:
+        return _compared_sets(printed, answer)
+    value, detail = _number(unit, answer)
+    roundings = _rounded(value, n_decimals=len(printed.partition(".")[2]))
+    bare = printed.replace(",", "")
+    return Comparison(bare if bare in roundings else roundings[0], bare in roundings, detail)
+
+
+def _number(unit: str, answer: Sequence[Sequence[Any]]) -> tuple[Fraction, str]:
+    """The number of an answer, and what it is a share of."""
+    if len(answer) != 1 or len(answer[0]) not in {1, 2}:
+        msg = f"{len(answer)} row(s); one row of a number, or of numerator and denominator, is due"
+        raise EvidenceError(msg)
+    parts = [_exact(value) for value in answer[0]]
+    if len(parts) == 1:
+        return parts[0], ""
+    detail = f"{answer[0][0]} of {answer[0][1]}"
+    if not parts[1]:
+        msg = f"{detail}, which is no share"
+        raise EvidenceError(msg)
+    return parts[0] / parts[1] * (100 if unit == "percent" else 1), detail
+
+
+def _exact(value: Any) -> Fraction:
+    try:
+        return Fraction(str(value))
+    except ValueError:
+        msg = f"{value!r}, which is no number"
+        raise EvidenceError(msg) from None
+
+
+def _rounded(value: Fraction, n_decimals: int) -> tuple[str, str]:
+    """Rounded half up and half to even; who prints a figure rarely says which."""
+    scaled = value * 10**n_decimals
+    up, even = floor(scaled + Fraction(1, 2)), round(scaled)
+    return _point(up, n_decimals), _point(even, n_decimals)
+
+
+def _point(scaled: int, n_decimals: int) -> str:
+    return f"{Decimal(f'{scaled}E-{n_decimals}'):f}"
+
+
+def _compared_sets(printed: str, answer: Sequence[Sequence[Any]]) -> Comparison:
+    if any(len(row) != 1 for row in answer):
+        msg = "several columns; references stand in one column"
+        raise EvidenceError(msg)
+    expected, found = set(filter(None, printed.split(";"))), {str(row[0]) for row in answer}
+    differences = {"missing": expected - found, "extra": found - expected}
+    detail = "; ".join(
+        f"{word} {', '.join(_ordered(items))}" for word, items in differences.items() if items
+    )
+    return Comparison(";".join(_ordered(found)), not detail, detail)
+
+
+def _ordered(references: Iterable[str]) -> list[str]:
+    """References by number, not by spelling: 9 before 125."""
+    return sorted(references, key=lambda item: (len(item), item))
+
+
+def reproduce(connection: Connection, figures: Iterable[PrintedFigure]) -> tuple[Reproduction, ...]:
+    """Recompute every figure from the rows of the store, in the order given.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        Nothing can be written through it meanwhile.
+    figures : iterable of PrintedFigure
+        Those without a query come back as not answerable.
+
+    Raises
+    ------
+    EvidenceError
+        A query cannot be answered; the message names its figure.
+    """
+    with _read_only(connection):
+        return tuple(_reproduced(connection, figure) for figure in figures)
+
+
+@contextmanager
+def _read_only(connection: Connection) -> Iterator[None]:
+    """Let the database itself refuse to write."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(text("SET TRANSACTION READ ONLY"))
+        yield
+        return
+    connection.execute(text("PRAGMA query_only = 1"))
+    try:
+        yield
+    finally:
+        connection.execute(text("PRAGMA query_only = 0"))
+
+
+def _reproduced(connection: Connection, figure: PrintedFigure) -> Reproduction:
+    found, verdict = Comparison("", agrees=False, detail=""), figure.verdict
+    if figure.query:
+        found = _compared(connection, figure)
+        verdict = _verdict(figure.verdict, agrees=found.agrees)
+    return Reproduction(
+        figure=figure,
+        recomputed=found.recomputed,
+        verdict=verdict,
+        detail=found.detail,
+        changed=found.recomputed != figure.recomputed,
+    )
+
+
+def _compared(connection: Connection, figure: PrintedFigure) -> Comparison:
+    try:
+        answer = connection.execute(text(figure.query)).all()
+        return compare(figure.printed, figure.unit, answer)
+    except SQLAlchemyError as error:
+        msg = f"figure {figure.figure}: its query cannot be answered: {error.args[0]}"
+        raise EvidenceError(msg) from error
+    except EvidenceError as error:
+        msg = f"figure {figure.figure}: its query gives {error}"
+        raise EvidenceError(msg) from error
+
+
+def _verdict(entered: Verdict, *, agrees: bool) -> Verdict:
+    if agrees:
+        return "agrees"
+    return "contradicts" if entered == "contradicts" else "differs"

@@ -89,7 +89,7 @@ def question(store: Store, sql: str) -> Answer:
         msg = "the query cannot be answered: it contains a null character"
         raise QueryRefusedError(msg)
     with _turns:
-        if store.engine.dialect.name == "sqlite":
+        if store.dialect == "sqlite":
             return _ask_sqlite(store.path, sql)
         from evidence.postgres_questions import ask_postgres  # noqa: PLC0415  (an extra)
 

@@ -124,11 +124,16 @@ def reader_url(store: Store) -> URL:
         The role is missing and may not be made; the message is what to ask an administrator for.
     """
     owner = store.engine.url
-    with store.begin() as connection:
-        login = _login(connection, owner)
-        if login is None:
-            prepare_reader(connection)
+    try:
+        with store.connect() as connection:  # which does not wait for whoever writes
             login = _login(connection, owner)
+        if login is None:
+            with store.begin() as connection:
+                prepare_reader(connection)
+                login = _login(connection, owner)
+    except psycopg.Error as error:
+        msg = f"database {owner.render_as_string()}: {error}"
+        raise EvidenceError(msg) from error
     if login is None:
         raise EvidenceError(_plea(owner))
     return login

@@ -20,6 +20,7 @@ from typing import IO, Any, cast
 
 from evidence.catalogue import CATALOGUE
 from evidence.errors import QueryRefusedError
+from evidence.sqlite_child import Task
 from evidence.store import Store
 
 #: Limits of one question: characters of SQL, seconds, rows, bytes of all values, of one value.
@@ -88,7 +89,7 @@ def question(store: Store, sql: str) -> Answer:
         msg = "the query cannot be answered: it contains a null character"
         raise QueryRefusedError(msg)
     with _turns:
-        if store.engine.dialect.name == "sqlite":
+        if store.dialect == "sqlite":
             return _ask_sqlite(store.path, sql)
         from evidence.postgres_questions import ask_postgres  # noqa: PLC0415  (an extra)
 
@@ -96,10 +97,14 @@ def question(store: Store, sql: str) -> Answer:
 
 
 def _ask_sqlite(path: Path, sql: str) -> Answer:
-    task = {
+    return _read(*_converse(json.dumps(_task(path, sql)).encode()))
+
+
+def _task(path: Path, sql: str) -> Task:
+    return {
         "uri": f"{path.as_uri()}?mode=ro",
         "sql": sql,
-        "tables": READABLE,
+        "tables": list(READABLE),
         "functions": sorted(SAFE_FUNCTIONS),
         "seconds": QUERY_TIMEOUT_S,
         "cpu_seconds": int(QUERY_TIMEOUT_S + GRACE_S) + 1,
@@ -110,7 +115,6 @@ def _ask_sqlite(path: Path, sql: str) -> Answer:
         "memory_bytes": QUERY_MEMORY_BYTES,
         "file_bytes": QUERY_FILE_BYTES,
     }
-    return _read(*_converse(json.dumps(task).encode()))
 
 
 def _converse(task: bytes) -> tuple[bytes, bool]:

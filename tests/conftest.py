@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import settings
 from evidence import queries
 from evidence.records import ArmRecord, Corpus, Evaluation, Study
 from evidence.store import Store
-from tests.postgres import postgres_server, postgres_url
+from tests.postgres import Server, postgres_server, postgres_url
 
 __all__ = ("postgres_server", "postgres_url")
 #: Markers of tests that may be skipped anywhere: they need what the project does not hold.
@@ -56,6 +56,7 @@ def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.delenv("EVTL_WEIGHTS_DIR", raising=False)
+    monkeypatch.delenv("EVTL_READER_URL", raising=False)
 
 
 @pytest.fixture
@@ -65,6 +66,32 @@ def store(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> St
     shutil.copy(template, path)
     monkeypatch.setenv("EVTL_DATABASE_URL", f"sqlite:///{path}")
     return Store()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: Server) -> Iterator[str]:
+    """Name of a migrated and filled PostgreSQL database, made once."""
+    with postgres_server.database() as url:
+        Store(url)
+        yield str(url.database)
+
+
+@pytest.fixture
+def team(
+    postgres_server: Server, postgres_template: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Store]:
+    """A filled PostgreSQL store of the test's own, which the command line uses too."""
+    with postgres_server.database(postgres_template) as url:
+        monkeypatch.setenv("EVTL_DATABASE_URL", url.render_as_string(hide_password=False))
+        yield Store()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def either(request: pytest.FixtureRequest) -> Store:
+    """A filled store of the test's own: the test runs on SQLite and on PostgreSQL."""
+    name = "store" if request.param == "sqlite" else "team"
+    found: Store = request.getfixturevalue(name)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,11 @@ Most of it is published: SQLite's and PostgreSQL's own pages on untrusted SQL, a
 tools that let people ask in SQL. No attack names a file that exists.
 """
 
-#: What every refusal says in one form or another.
-REFUSAL = r"one SELECT|cannot be answered|not allowed here|can be answered|was stopped|more memory"
+#: What every refusal says in one form or another; a child that breaks is no refusal.
+REFUSAL = (
+    r"^(?!.*broke).*"
+    r"(one SELECT|cannot be answered|not allowed here|can be answered|was stopped|more memory)"
+)
 #: Statements that are no question, and questions that are more than one.
 NO_QUESTIONS = [
     "DELETE FROM study",
@@ -65,6 +68,7 @@ NO_QUESTIONS = [
 ]
 #: Reads of what is hidden.
 HIDDEN = [
+    "SELECT * FROM unlisted",
     "SELECT * FROM alembic_version",
     "SELECT count(*) FROM alembic_version",
     "SELECT (SELECT count(*) FROM alembic_version)",
@@ -161,6 +165,7 @@ POSTGRES = [
     "SELECT * FROM study FOR UPDATE",
     "SELECT * FROM study FOR KEY SHARE",
     "SELECT * FROM public.study",
+    "SELECT * FROM public.unlisted",
     "SELECT * FROM evtl_private.reader",
     "SELECT * FROM pg_authid",
     "SELECT * FROM pg_largeobject",
@@ -254,6 +259,8 @@ LONG_CALL = "SELECT instr(printf('%.*c', 999999, 'a'), printf('%.*c', 499999, 'a
 
 #: Questions with the same answer on both databases.
 HARMLESS = [
+    "SELECT * FROM study_features ORDER BY review, study_key",
+    "SELECT count(*) AS n FROM fact",
     "SELECT count(*) AS n FROM study",
     "select key, year from study order by key limit 5;",
     "SELECT 'pragma; drop table study' AS word",
@@ -266,7 +273,7 @@ HARMLESS = [
     "GROUP BY 1 ORDER BY 2 DESC, 1",
     "SELECT year > 2017 AS late, count(*) AS n FROM study GROUP BY 1 ORDER BY 1",
     "SELECT avg(value) AS mean, min(value) AS low, max(value) AS high FROM evaluation",
-    "SELECT sum(n_images) AS n, avg(n_images) AS mean FROM extraction",
+    "SELECT sum(n_images) AS n, avg(n_images) AS mean FROM study_features",
     "SELECT round(avg(year), 2) AS mean FROM study",
     "SELECT round(2.5) AS a, 7 / 2 AS b, 7 / 2.0 AS c, 7 % 2 AS d",
     "SELECT CASE WHEN year < 2018 THEN 'early' ELSE 'late' END AS age, count(*) AS n "

@@ -3,14 +3,14 @@
 import sqlite3
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from evidence import questions
+from evidence import questions, sqlite_child
 from evidence.errors import QueryRefusedError
 from evidence.store import Store
 from tests.integration.attacks import (
@@ -88,9 +88,10 @@ def test_one_call_of_a_function_that_runs_on_is_killed(
     assert [child.returncode for child in children] == [-9]
 
 
-def test_memory_is_bounded(store: Store) -> None:
-    """Each value is within its limit; the row is not."""
-    row = ", ".join(["x"] * 499)
+@pytest.mark.parametrize("columns", [499, 250])
+def test_memory_is_bounded(store: Store, columns: int) -> None:
+    """Each value is within its limit; the row is too much for SQLite, or for the line of JSON."""
+    row = ", ".join(["x"] * columns)
     bomb = f"WITH big(x) AS (SELECT printf('%.*c', 900000, 'x')) SELECT {row} FROM big"
     with pytest.raises(QueryRefusedError, match="more memory than the 512 MB"):
         questions.question(store, bomb)
@@ -236,3 +237,26 @@ def test_a_bound_and_a_range_are_not_points(store: Store) -> None:
     sql = "select operator, value, value_high from study_features where study_key = '{}'"
     assert questions.question(store, sql.format("peng-2019")).rows == ((">", 0.828, None),)
     assert questions.question(store, sql.format("cicero-2017")).rows == (("range", 0.85, 0.96),)
+
+
+def test_the_file_is_opened_read_only(store: Store) -> None:
+    """Without the authorizer and with leave to write."""
+    with closing(sqlite_child.locked_down(questions._task(store.path, ""))) as connection:
+        connection.set_authorizer(None)
+        connection.execute("PRAGMA query_only = 0")
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            connection.execute("DELETE FROM study")
+
+
+@pytest.mark.parametrize("attack", [*NO_QUESTIONS, *HIDDEN, *SQLITE], ids=name_of)
+def test_the_authorizer_alone_changes_nothing(store: Store, attack: str) -> None:
+    """On a connection that may write, and without a look at how the question begins."""
+    before = store.path.read_bytes()
+    task = questions._task(store.path, "")
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as connection:
+        hidden = sqlite_child.hidden_names(connection) - set(task["tables"])
+        connection.set_authorizer(sqlite_child.authorizer(task, hidden))
+        with suppress(sqlite3.Error, sqlite3.Warning, ValueError):
+            connection.execute(attack).fetchall()
+    assert store.path.read_bytes() == before
+    assert [path.name for path in store.path.parent.iterdir()] == ["evtl.sqlite"]

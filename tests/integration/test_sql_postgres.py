@@ -6,19 +6,16 @@ syntax tree; and the role alone, in a transaction that it has made its own.
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from typing import Any, cast
+from contextlib import closing
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg import errors
-from sqlalchemy import Connection, NullPool, create_engine, text
-from sqlalchemy.engine import URL
+from sqlalchemy import text
 
-from evidence import postgres, postgres_questions, questions, schema
-from evidence.errors import EvidenceError, QueryRefusedError
-from evidence.ingest import load_corpus
-from evidence.shipped import shipped
+from evidence import postgres, postgres_questions, questions
+from evidence.errors import QueryRefusedError
 from evidence.store import Store
 from tests.integration.attacks import (
     BOMBS,
@@ -53,52 +50,30 @@ UNION ALL SELECT 'advisory locks', count(*)::text FROM pg_locks WHERE locktype =
 GONE = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename ~ '^evtl_ask_'"
 
 
-class Team:
-    """As much of a store as questions need, on PostgreSQL."""
-
-    def __init__(self, url: URL) -> None:
-        self.engine = create_engine(url, poolclass=NullPool)
-
-    @contextmanager
-    def begin(self) -> Iterator[Connection]:
-        """Connection for writing: all or nothing."""
-        with self.engine.begin() as connection:
-            yield connection
-
-
-def filled(url: URL) -> Store:
-    """Store with all tables, the corpus, and a table that nobody may read."""
-    team = Team(url)
-    with team.begin() as connection:
-        schema.metadata.create_all(connection)
-        connection.execute(text("CREATE TABLE alembic_version (version_num text)"))
-        connection.execute(text("INSERT INTO alembic_version VALUES ('secret')"))
-        load_corpus(connection, shipped("data"))
-    return cast(Store, team)
-
-
 @pytest.fixture(scope="module")
-def team(postgres_server: Server) -> Iterator[Store]:
-    """Store of an owner who is no superuser; no test changes it."""
-    with postgres_server.database() as url:
-        store = filled(url)
+def asked(postgres_server: Server, postgres_template: str) -> Iterator[Store]:
+    """Store of an owner who is no superuser, with a table of somebody else's."""
+    with postgres_server.database(postgres_template) as url:
+        store = Store(url)
+        with store.begin() as connection:
+            connection.execute(text("CREATE TABLE unlisted AS SELECT 'secret' AS word"))
         questions.question(store, "SELECT 1")
         yield store
 
 
 @pytest.fixture(scope="module")
-def superusers(postgres_server: Server) -> Iterator[Store]:
-    """Store that a superuser has made, who may revoke what everybody may call."""
-    with postgres_server.database() as url:
-        store = filled(postgres_server.admin.set(database=url.database))
+def superusers(postgres_server: Server, postgres_template: str) -> Iterator[Store]:
+    """Store that a superuser connects to, who may revoke what everybody may call."""
+    with postgres_server.database(postgres_template) as url:
+        store = Store(postgres_server.admin.set(database=url.database))
         questions.question(store, "SELECT 1")
         yield store
 
 
 @pytest.fixture
-def state(postgres_server: Server, team: Store) -> Iterator[None]:
+def state(postgres_server: Server, asked: Store) -> Iterator[None]:
     """What the test leaves behind is what it found."""
-    with postgres_server.administer(str(team.engine.url.database)) as connection:
+    with postgres_server.administer(str(asked.engine.url.database)) as connection:
         before = connection.execute(STATE).fetchall()
         yield
         connection.execute(GONE)
@@ -120,16 +95,16 @@ def no_tree(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("state")
 @pytest.mark.parametrize("attack", ATTACKS, ids=name_of)
-def test_anything_but_one_select_is_refused_and_changes_nothing(team: Store, attack: str) -> None:
+def test_anything_but_one_select_is_refused_and_changes_nothing(asked: Store, attack: str) -> None:
     with pytest.raises(QueryRefusedError, match=REFUSAL):
-        questions.question(team, attack)
+        questions.question(asked, attack)
 
 
 @pytest.mark.parametrize("sql", HARMLESS)
 def test_harmless_questions_have_the_answer_that_sqlite_gives(
-    team: Store, store: Store, sql: str
+    asked: Store, store: Store, sql: str
 ) -> None:
-    found, expected = questions.question(team, sql), questions.question(store, sql)
+    found, expected = questions.question(asked, sql), questions.question(store, sql)
     assert len(found.rows) == len(expected.rows)
     for row, as_sqlite in zip(found.rows, expected.rows, strict=True):
         # Sums of floats in another order.
@@ -139,12 +114,12 @@ def test_harmless_questions_have_the_answer_that_sqlite_gives(
         assert found.columns == expected.columns
 
 
-def test_values_are_plain(team: Store) -> None:
+def test_values_are_plain(asked: Store) -> None:
     sql = (
         "SELECT true, false, 12345678901234567890::numeric, 1.50::numeric, 'NaN'::float, "
         "'-inf'::float, NULL, 'x''y', cast('2020-01-02' AS date), array[1, 2]"
     )
-    assert questions.question(team, sql).rows == (
+    assert questions.question(asked, sql).rows == (
         (
             1,
             0,
@@ -161,39 +136,39 @@ def test_values_are_plain(team: Store) -> None:
 
 
 @pytest.mark.usefixtures("no_tree")
-def test_bytes_and_json_are_as_in_sqlite(team: Store) -> None:
+def test_bytes_and_json_are_as_in_sqlite(asked: Store) -> None:
     sql = "SELECT '\\x00ff'::bytea, '{\"a\": 1}'::json, 0::oid"
-    assert questions.question(team, sql).rows == ((b"\x00\xff", '{"a": 1}', 0),)
+    assert questions.question(asked, sql).rows == ((b"\x00\xff", '{"a": 1}', 0),)
 
 
 @pytest.mark.usefixtures("state", "hasty")
 @pytest.mark.parametrize("bomb", BOMBS, ids=name_of)
-def test_a_query_without_end_is_stopped(team: Store, bomb: str) -> None:
+def test_a_query_without_end_is_stopped(asked: Store, bomb: str) -> None:
     with pytest.raises(QueryRefusedError, match="was stopped"):
-        questions.question(team, bomb)
+        questions.question(asked, bomb)
 
 
-def test_a_row_of_many_megabytes_is_not_sent(team: Store) -> None:
+def test_a_row_of_many_megabytes_is_not_sent(asked: Store) -> None:
     bomb = "SELECT string_agg(a.printed, '') AS x FROM printed_cell a, study"
     with pytest.raises(QueryRefusedError, match=r"a row of \d+ bytes is too big"):
-        questions.question(team, bomb)
+        questions.question(asked, bomb)
 
 
 def test_rows_and_bytes_beyond_the_caps_are_left_out_and_said(
-    team: Store, monkeypatch: pytest.MonkeyPatch
+    asked: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = questions.question(team, "SELECT a.key FROM study a, study b")
+    found = questions.question(asked, "SELECT a.key FROM study a, study b")
     assert (len(found.rows), found.truncated) == (questions.QUERY_ROWS, True)
     monkeypatch.setattr(questions, "QUERY_BYTES", 1000)
-    found = questions.question(team, "SELECT 'é123456789' AS x FROM study")
+    found = questions.question(asked, "SELECT 'é123456789' AS x FROM study")
     assert (len(found.rows), found.truncated) == (100, True)
 
 
 @pytest.mark.usefixtures("state", "hasty", "no_tree")
 @pytest.mark.parametrize("attack", ATTACKS, ids=name_of)
-def test_the_role_in_its_transaction_changes_nothing(team: Store, attack: str) -> None:
+def test_the_role_in_its_transaction_changes_nothing(asked: Store, attack: str) -> None:
     """Sent as it stands over the extended protocol, without the tree and the limit of rows."""
-    with closing(postgres_questions._connected(team)) as connection:
+    with closing(postgres_questions._connected(asked)) as connection:
         postgres_questions._begin(connection)
         try:
             connection.execute(attack.replace("\x00", " ").encode(errors="replace"), prepare=True)
@@ -203,20 +178,21 @@ def test_the_role_in_its_transaction_changes_nothing(team: Store, attack: str) -
 
 @pytest.mark.usefixtures("hasty", "no_tree")
 @pytest.mark.parametrize("attack", ATTACKS, ids=name_of)
-def test_without_the_tree_nothing_hidden_is_answered(team: Store, attack: str) -> None:
+def test_without_the_tree_nothing_hidden_is_answered(asked: Store, attack: str) -> None:
     """Some questions about the server itself are answered; no row of a hidden table is."""
     try:
-        found = str(questions.question(team, attack).rows)
+        found = str(questions.question(asked, attack).rows)
     except QueryRefusedError:
         return
     assert "secret" not in found
-    assert str(postgres.reader_url(team).password) not in found
+    assert str(postgres.reader_url(asked).password) not in found
 
 
 #: What the role may not do even where it has a transaction of its own, to read and to write.
 DENIED = [
     "SELECT * FROM public.study",
     "SELECT * FROM public.alembic_version",
+    "SELECT * FROM public.unlisted",
     "SELECT * FROM evtl_private.reader",
     "SELECT * FROM pg_authid",
     "SELECT * FROM pg_largeobject",
@@ -278,9 +254,9 @@ def as_reader(store: Store, attack: str) -> None:
 
 @pytest.mark.usefixtures("state")
 @pytest.mark.parametrize("attack", DENIED)
-def test_the_role_alone_can_neither_write_nor_read_what_is_hidden(team: Store, attack: str) -> None:
+def test_the_role_alone_neither_writes_nor_reads_what_is_hidden(asked: Store, attack: str) -> None:
     with pytest.raises(errors.InsufficientPrivilege, match=r"permission|must (be|have)|privilege"):
-        as_reader(team, attack)
+        as_reader(asked, attack)
 
 
 @pytest.mark.parametrize("attack", [*DENIED, *REVOKED])
@@ -294,123 +270,39 @@ def test_the_owner_keeps_what_the_superuser_takes_from_everybody(
 ) -> None:
     """Or the owner could no longer dump the database."""
     owner = postgres_server.owner.set(database=superusers.engine.url.database)
-    with Team(owner).begin() as connection:
+    with Store(owner).begin() as connection:
         assert connection.execute(text("SELECT set_config('work_mem', '8MB', true)")).scalar()
 
 
 @pytest.mark.usefixtures("hasty", "no_tree")
 @pytest.mark.parametrize("hung", [False, True])
 def test_what_the_server_does_not_stop_is_stopped_from_here(
-    team: Store, monkeypatch: pytest.MonkeyPatch, hung: bool
+    asked: Store, monkeypatch: pytest.MonkeyPatch, hung: bool
 ) -> None:
-    monkeypatch.setattr(postgres_questions, "_begin", lambda connection: None)
+    monkeypatch.setattr(
+        postgres_questions, "_begin", lambda found: found.execute("SET statement_timeout = 0")
+    )
     if hung:  # the server does not even hear that it should cancel
         monkeypatch.setattr(psycopg.Connection, "cancel_safe", lambda *_args, **_more: None)
     with pytest.raises(QueryRefusedError, match="was stopped"):
-        questions.question(team, "SELECT pg_sleep(600)")
+        questions.question(asked, "SELECT pg_sleep(600)")
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("state")
-def test_honest_questions_are_answered_among_as_many_attacks(team: Store) -> None:
+def test_honest_questions_are_answered_among_as_many_attacks(asked: Store) -> None:
     attacks = [*BOMBS[:2], *HIDDEN, *POSTGRES[::3]][:32]
     honest = "SELECT count(*) FROM study"
 
     def ask(sql: str) -> Any:
         try:
-            return questions.question(team, sql).rows
+            return questions.question(asked, sql).rows
         except QueryRefusedError as error:
             return str(error)
 
-    asked = [sql for attack in attacks for sql in (attack, honest)]
+    mixed = [sql for attack in attacks for sql in (attack, honest)]
     with ThreadPoolExecutor(64) as threads:
-        answers = list(threads.map(ask, asked))
+        answers = list(threads.map(ask, mixed))
     assert len(attacks) == 32
     assert all(isinstance(answer, str) for answer in answers[0::2])
-    assert set(answers[1::2]) == {questions.question(team, honest).rows}
-
-
-def test_many_may_prepare_at_once(postgres_url: URL) -> None:
-    stores = [cast(Store, Team(postgres_url)) for _ in range(16)]
-    with stores[0].begin() as connection:
-        schema.metadata.create_all(connection)
-
-    def start(store: Store) -> Any:
-        with store.begin() as connection:
-            postgres.prepare_reader(connection)
-        return questions.question(store, "SELECT count(*) FROM study").rows
-
-    with ThreadPoolExecutor(16) as threads:
-        assert set(threads.map(start, stores)) == {((0,),)}
-
-
-def test_tables_may_change_between_two_preparations(postgres_url: URL) -> None:
-    store = filled(postgres_url)
-    first = postgres.reader_url(store)
-    with store.begin() as connection:
-        postgres.withdraw_views(connection)
-        connection.execute(text("ALTER TABLE study DROP COLUMN venue"))
-        connection.execute(text("ALTER TABLE study ADD COLUMN place text"))
-        postgres.prepare_reader(connection)
-    assert questions.question(store, "SELECT place FROM study LIMIT 1").rows == ((None,),)
-    assert postgres.reader_url(store) == first
-
-
-def test_a_role_that_outlived_its_database_gets_a_new_password(
-    postgres_url: URL, postgres_server: Server
-) -> None:
-    store = filled(postgres_url)
-    first = postgres.reader_url(store)
-    with store.begin() as connection:
-        connection.execute(text("DROP SCHEMA evtl_private CASCADE"))
-        connection.execute(text("DROP SCHEMA ask CASCADE"))
-    assert postgres.reader_url(store).username == first.username
-    assert postgres.reader_url(store).password != first.password
-    assert questions.question(store, "SELECT 1").rows == ((1,),)
-
-
-@pytest.fixture
-def modest(postgres_url: URL, postgres_server: Server) -> Store:
-    """Store of an owner who may not create roles."""
-    owner = postgres_url.set(username=f"modest_{postgres_url.database}")
-    with postgres_server.administer() as connection:
-        connection.execute(f"CREATE ROLE {owner.username} LOGIN PASSWORD '{owner.password}'")
-        connection.execute(f"ALTER DATABASE {owner.database} OWNER TO {owner.username}")
-    return filled(owner)
-
-
-def test_where_no_role_may_be_made_the_message_says_what_to_ask_for(
-    modest: Store, postgres_server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(EvidenceError, match="ask the administrator to run") as caught:
-        questions.question(modest, "SELECT 1")
-    _, grant, create, variable = str(caught.value).replace("...", "chosen").splitlines()
-    with postgres_server.administer() as connection:
-        connection.execute(grant)
-        connection.execute(create)
-    name, _, url = variable.removeprefix("and set ").partition("=")
-    monkeypatch.setenv(name, url)
-    assert questions.question(modest, "SELECT count(*) FROM review").rows == ((4,),)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({}, "can do more than read"),
-        ({"password": "wrong"}, "cannot log in.*pg_hba.conf"),
-        ({"username": "nobody"}, "ask the administrator to run"),
-    ],
-)
-def test_a_reader_that_is_none_is_not_asked_as(
-    modest: Store, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], message: str
-) -> None:
-    url = modest.engine.url.set(**change)
-    monkeypatch.setenv(postgres.VARIABLE, url.render_as_string(hide_password=False))
-    with pytest.raises(EvidenceError, match=message):
-        questions.question(modest, "SELECT 1")
-
-
-def test_a_reader_that_is_no_url_is_named(modest: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(postgres.VARIABLE, "nonsense")
-    with pytest.raises(EvidenceError, match="EVTL_READER_URL is no database URL"):
-        questions.question(modest, "SELECT 1")
+    assert set(answers[1::2]) == {questions.question(asked, honest).rows}

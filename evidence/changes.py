@@ -5,7 +5,7 @@ taken up without losing what a team added.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from evidence.codecs import CODECS
-from evidence.errors import EvidenceError, IngestError
+from evidence.errors import EvidenceError, IngestError, Problem
 from evidence.ingest import Line, Lines, Overlay, broken_links, duplicates
 from evidence.records import ChangeSet
 from evidence.rows import Row
@@ -89,6 +89,14 @@ def apply(connection: Connection, changes: Changes, reason: Reason) -> ChangeSet
         msg = f"the rows contradict what is stored ({error.orig}); nothing was stored"
         raise EvidenceError(msg) from error
     return _record(connection, steps, reason)
+
+
+def _unstorable(changes: Changes) -> Iterator[Problem]:
+    for name, lines in changes.puts.items():
+        for line in lines:
+            for column, why in CODECS[name].problems(line.row):
+                found = str(getattr(line.row, column))[:80]
+                yield Problem(line.file, line.line, column, found, why)
 
 
 def _stored(connection: Connection, changes: Changes) -> dict[Any, set[str]]:

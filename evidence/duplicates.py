@@ -159,13 +159,20 @@ class Index:
     """
 
     def __init__(self, known: Iterable[Known]) -> None:
-        self._known = tuple(known)
-        self._facts = [_Facts(citation) for citation in self._known]
+        self._known: list[Known] = []
+        self._facts: list[_Facts] = []
         self._numbers: defaultdict[_Block, list[int]] = defaultdict(list)
-        for number, facts in enumerate(self._facts):
-            untitled = set() if facts.title else facts.names("untitled")
-            for block in facts.blocks() | facts.ends() | facts.names("any") | untitled:
-                self._numbers[block].append(number)
+        for citation in known:
+            self.add(citation)
+
+    def add(self, citation: Known) -> None:
+        """Take up one more publication."""
+        facts = _Facts(citation)
+        untitled = set() if facts.title else facts.names("untitled")
+        for block in facts.blocks() | facts.ends() | facts.names("any") | untitled:
+            self._numbers[block].append(len(self._known))
+        self._known.append(citation)
+        self._facts.append(facts)
 
     def find(self, reference: Citation) -> Match | None:
         """The surest match of a reference.

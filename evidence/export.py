@@ -67,6 +67,21 @@ def archive(tables: Tables) -> bytes:
     return data.getvalue()
 
 
+def from_archive(data: bytes) -> Tables:
+    """The rows that `archive` packed."""
+    with zipfile.ZipFile(io.BytesIO(data)) as source:
+        return {
+            name: list(csv.DictReader(io.StringIO(source.read(name).decode(), newline="")))
+            for name in source.namelist()
+        }
+
+
+def keyed(name: str, tables: Tables) -> dict[tuple[str, ...], dict[str, str]]:
+    """Rows of one file by their natural key."""
+    columns = CODECS[name].model.natural_key
+    return {tuple(row[c] for c in columns): row for row in tables.get(name, ())}
+
+
 def write_csv(tables: Tables, folder: Path) -> None:
     """Write a folder of CSV files.
 

@@ -2,7 +2,6 @@
 
 import csv
 import difflib
-import hashlib
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,13 +17,10 @@ from evidence import schema
 from evidence.codecs import CODECS
 from evidence.errors import IngestError, Problem
 from evidence.rows import Row
+from evidence.shipped import FILES, corpus_digest
 from evidence.tables import Codec, Key
 from evidence.vocabulary import ANATOMY, MODALITY
 
-#: Files of a living review; a corpus without them has none yet.
-LIVING = ("identified.csv", "screening.csv", "readings.csv")
-#: Files that a whole corpus holds.
-FILES = tuple(name for name in CODECS if name not in LIVING)
 #: Largest cell that is read; abstracts are far below.
 CELL_CHARACTERS = 1_000_000
 
@@ -42,17 +38,6 @@ class Line:
 Lines = Mapping[str, Sequence[Line]]
 #: What changes of the store lay over a corpus: file -> key -> cells, None where taken away.
 Overlay = Mapping[str, Mapping[Key, Mapping[str, str] | None]]
-
-
-def corpus_digest(folder: Path) -> str:
-    """SHA-256 over the corpus files, names and bytes, and the vocabularies (hex)."""
-    digest = hashlib.sha256(repr((MODALITY.terms, ANATOMY.terms)).encode())
-    for name in FILES:
-        path = folder / name
-        if not path.is_file():
-            raise IngestError((Problem(name, 0, "-", "no such file", f"expected in {folder}"),))
-        digest.update(name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
 
 
 def load_corpus(connection: Connection, folder: Path, overlay: Overlay | None = None) -> str:
@@ -85,13 +70,44 @@ def load_corpus(connection: Connection, folder: Path, overlay: Overlay | None = 
     for codec in reversed(CODECS.values()):
         for table in reversed(codec.tables):
             connection.execute(delete(table))
-    _load_vocabularies(connection)
-    for name, codec in CODECS.items():
-        codec.insert(connection, [line.row for line in lines.get(name, ())])
+    load(connection, lines)
     connection.execute(delete(schema.corpus))
     loaded_at = datetime.now(UTC).isoformat(timespec="seconds")
     connection.execute(insert(schema.corpus), {"digest": digest, "loaded_at": loaded_at})
     return digest
+
+
+def load(connection: Connection, lines: Lines) -> None:
+    """Write validated rows, and the vocabularies, into tables that hold none."""
+    _load_vocabularies(connection)
+    for name, codec in CODECS.items():
+        codec.insert(connection, [line.row for line in lines.get(name, ())])
+
+
+def validated(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[Line]]:
+    """Rows of corpus files given as cells, each checked; lines are counted from 1.
+
+    Raises
+    ------
+    IngestError
+        Lists every bad row, file and column.
+    """
+    problems = [
+        Problem(name, 0, "-", name, f"a file of {', '.join(CODECS)}")
+        for name in tables
+        if name not in CODECS
+    ]
+    lines: dict[str, list[Line]] = {}
+    for name, rows in tables.items():
+        checked = (
+            _check(name, number, cells, CODECS[name], problems)
+            for number, cells in enumerate(rows, 1)
+            if name in CODECS
+        )
+        lines[name] = [line for line in checked if line]
+    if problems:
+        raise IngestError(tuple(problems))
+    return lines
 
 
 def _load_vocabularies(connection: Connection) -> None:
@@ -135,7 +151,7 @@ def read_corpus(folder: Path) -> dict[str, list[Line]]:
     lines = {}
     for name in CODECS:
         path = folder / name
-        if name not in LIVING or path.exists():
+        if name in FILES or path.exists():
             lines[name] = read_file(name, path.read_bytes(), CODECS[name], problems)
     problems += [*duplicates(lines), *broken_links(lines, {})]
     if problems:
@@ -178,14 +194,14 @@ def _dict_rows(
 
 
 def _check(
-    file: str, number: int, cells: dict[str, str], codec: Codec, problems: list[Problem]
+    file: str, number: int, cells: Mapping[str, str], codec: Codec, problems: list[Problem]
 ) -> Line | None:
     try:
         row = codec.model.model_validate(cells)
     except ValidationError as error:
         for detail in error.errors():
             column = str(detail["loc"][0]) if detail["loc"] else "-"
-            found = cells.get(column, ",".join(cells.values())[:80])
+            found = str(cells.get(column, ",".join(map(str, cells.values()))))[:80]
             allowed = detail["msg"].removeprefix("Value error, ") + _near(
                 found, detail.get("ctx", {})
             )

@@ -22,23 +22,20 @@ from evidence.store import Store
 def corpus(store: Store) -> Corpus:
     """Everything that a recommendation rests on, in one read."""
     with store.connect() as connection:
-        return Corpus(
-            digest=connection.execute(select(schema.corpus.c.digest)).scalar_one(),
-            arms=_arms(connection),
-            claims=tuple(
-                Claim.model_validate(dict(row))
-                for row in connection.execute(
-                    select(schema.claim).order_by(schema.claim.c.key)
-                ).mappings()
-            ),
-            backbones=tuple(
-                Backbone.model_validate(dict(row))
-                for row in connection.execute(
-                    select(schema.backbone).order_by(schema.backbone.c.name)
-                ).mappings()
-            ),
-            runs=_runs(connection),
-        )
+        return corpus_from(connection)
+
+
+def corpus_from(connection: Connection) -> Corpus:
+    """As `corpus`, over an open connection."""
+    claims = connection.execute(select(schema.claim).order_by(schema.claim.c.key)).mappings()
+    backbones = connection.execute(select(schema.backbone).order_by(schema.backbone.c.name))
+    return Corpus(
+        digest=connection.execute(select(schema.corpus.c.digest)).scalar() or "",
+        arms=_arms(connection),
+        claims=tuple(Claim.model_validate(dict(row)) for row in claims),
+        backbones=tuple(Backbone.model_validate(dict(row)) for row in backbones.mappings()),
+        runs=_runs(connection),
+    )
 
 
 def runs(store: Store) -> tuple[RunRecord, ...]:

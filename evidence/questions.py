@@ -2,7 +2,7 @@
 
 SQLite is asked in a child process (`evidence.sqlite_child`) that is killed when its time is over:
 nothing inside SQLite stops a function that runs long. PostgreSQL is asked as a role that may read
-some views and nothing else (`evidence.postgres_reader`).
+some views and nothing else (`evidence.postgres_questions`).
 """
 
 import json
@@ -84,8 +84,15 @@ def question(store: Store, sql: str) -> Answer:
     if not _SELECT.match(sql):
         msg = f"only one SELECT is answered here, found {sql[:40]!r}; the store is read-only"
         raise QueryRefusedError(msg)
+    if "\0" in sql:
+        msg = "the query cannot be answered: it contains a null character"
+        raise QueryRefusedError(msg)
     with _turns:
-        return _ask_sqlite(store.path, sql)
+        if store.engine.dialect.name == "sqlite":
+            return _ask_sqlite(store.path, sql)
+        from evidence.postgres_questions import ask_postgres  # noqa: PLC0415  (an extra)
+
+        return ask_postgres(store, sql)
 
 
 def _ask_sqlite(path: Path, sql: str) -> Answer:

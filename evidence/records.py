@@ -211,6 +211,51 @@ class ChangeSet(Record):
     n_removed: int
 
 
+class Release(Record):
+    """A named state of the corpus; `change_set` is the last one that it holds."""
+
+    tag: str
+    at: str
+    actor: str
+    digest: str
+    change_set: int | None
+
+
+class RowChange(Record):
+    """One row of a corpus file that differs between two states.
+
+    `columns` holds column, text before and text after; a row that came or went has the single
+    column ``row``.
+    """
+
+    file: str
+    key: tuple[str, ...]
+    columns: tuple[tuple[str, str | None, str | None], ...]
+
+
+class PossibleDuplicate(Record):
+    """A study that was taken up although it may be one that was there; a person has to look."""
+
+    study: str
+    of: str
+    rule: str
+
+
+class Imported(Record):
+    """What an import brought.
+
+    `n_known` records were recognised as studies of the store; `change_set` is None where
+    everything was there already.
+    """
+
+    n_read: int
+    n_new_studies: int = 0
+    n_known: int = 0
+    possible: tuple[PossibleDuplicate, ...] = ()
+    change_set: ChangeSet | None = None
+    dry_run: bool = False
+
+
 class Corpus(Record):
     """Everything of the store that a recommendation rests on."""
 

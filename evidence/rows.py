@@ -125,7 +125,7 @@ class PublicationRow(Row):
     study_key: Name
     first_author: Name
     authors: Words
-    year: Annotated[Annotated[int, Field(ge=1900, le=2100)] | None, BeforeValidator(_blank_is_none)]
+    year: Annotated[Annotated[int, Field(ge=1000, le=2100)] | None, BeforeValidator(_blank_is_none)]
     title: Annotated[str | None, BeforeValidator(_blank_is_none)]
     venue: str
     doi: Annotated[Doi | None, BeforeValidator(_blank_is_none)]

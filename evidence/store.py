@@ -19,6 +19,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from evidence.errors import EvidenceError
+from evidence.shipped import corpus_digest, shipped
 
 #: Newest migration; a test compares it with Alembic's own head. Reading Alembic at every start
 #: would cost more than answering.
@@ -27,12 +28,6 @@ HEAD = "0004"
 BUSY_TIMEOUT_S = 60.0
 #: Names the lock that writers of one PostgreSQL database take in turn.
 WRITER_LOCK = 7_316_017
-
-
-def shipped(name: str) -> Path:
-    """Folder that ships with evtl: inside the installed package, else beside it in a checkout."""
-    inside = Path(__file__).parent / name
-    return inside if inside.is_dir() else Path(__file__).parent.parent / name
 
 
 def database_url() -> str | URL:
@@ -105,8 +100,6 @@ class Store:
             raise EvidenceError(msg) from error
 
     def _make_ready(self) -> None:
-        from evidence.ingest import corpus_digest  # noqa: PLC0415  (parsers only when needed)
-
         state = self._state()
         if state == (HEAD, corpus_digest(shipped("data"))):
             return
@@ -234,7 +227,7 @@ def _postgres_engine(url: URL) -> Engine:
 def fill(url: URL) -> None:
     """Migrate to `HEAD` and load the shipped corpus, with the store's own changes over it."""
     from evidence.changes import overlay  # noqa: PLC0415  (only where there is something to load)
-    from evidence.ingest import corpus_digest, load_corpus  # noqa: PLC0415
+    from evidence.ingest import load_corpus  # noqa: PLC0415
 
     # Rebuilding a table would silently delete what points to it while foreign keys are enforced.
     engine = _engine(url, foreign_keys=False).execution_options(evtl_writes=True)

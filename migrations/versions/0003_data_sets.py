@@ -289,7 +289,7 @@ Table(
     Column("pmid", String(20), unique=True),
     Column("abstract", Text, nullable=False, server_default=""),
     Column("cited_from", Text, nullable=False),
-    CheckConstraint("year BETWEEN 1900 AND 2100", name="year"),
+    CheckConstraint("year BETWEEN 1000 AND 2100", name="year"),
 )
 
 Table(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.ingest import FILES
+from evidence.shipped import FILES
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,7 +10,8 @@ from sqlalchemy import text
 from evidence.errors import EvidenceError
 from evidence.reproduce import PrintedFigure, Reproduction, reproduce
 from evidence.rows import PrintedFigureRow
-from evidence.store import Store, shipped
+from evidence.shipped import shipped
+from evidence.store import Store
 
 #: Functions that SQLite and PostgreSQL share; the words before other brackets are no functions.
 PORTABLE = set("count sum min max replace coalesce nullif lower upper length abs substr".split())

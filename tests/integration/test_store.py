@@ -19,7 +19,8 @@ from evidence import queries, questions
 from evidence.errors import EvidenceError
 from evidence.records import RunRecord
 from evidence.schema import metadata
-from evidence.store import HEAD, Store, shipped
+from evidence.shipped import shipped
+from evidence.store import HEAD, Store
 
 RUN = RunRecord(
     run_id="20260101T000000Z-abc", started_at="2026-01-01T00:00:00+00:00", status="finished",

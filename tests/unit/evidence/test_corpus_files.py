@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from evidence.records import ArmRecord, Corpus
-from evidence.store import shipped
+from evidence.shipped import shipped
 
 
 def rows(name: str) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from evidence.errors import UnknownTermError
 from evidence.ingest import read_corpus
 from evidence.notation import items
 from evidence.rows import BackboneRow
-from evidence.store import shipped
+from evidence.shipped import shipped
 from evidence.vocabulary import ANATOMY
 
 DATA = shipped("data")

@@ -21,7 +21,7 @@ from evidence.disagreements import (
 from evidence.errors import EvidenceError, UnknownTermError
 from evidence.records import ArmRecord, Corpus, Evaluation
 from evidence.review_rows import DisagreementRow
-from evidence.store import shipped
+from evidence.shipped import shipped
 from evidence.vocabulary import MODALITY
 
 MakeArm = Callable[..., ArmRecord]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from evidence.duplicates import SHORT_TITLE, Index, Known, Match, family_names, match, title_key
 from evidence.reference import Citation
-from evidence.store import shipped
+from evidence.shipped import shipped
 
 SAMPLES = Path(__file__).parent / "samples"
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from evidence.rows import PrintedFigureRow
-from evidence.store import shipped
+from evidence.shipped import shipped
 
 
 def figures() -> dict[str, PrintedFigureRow]:

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from evidence.errors import IngestError
-from evidence.ingest import FILES, corpus_digest, load_corpus, read_corpus
+from evidence.ingest import load_corpus, read_corpus
 from evidence.schema import metadata
-from evidence.store import shipped
+from evidence.shipped import FILES, corpus_digest, shipped
 
 Rows = list[dict[str, str]]
 

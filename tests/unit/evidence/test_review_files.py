@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from evidence.review_rows import AgreementRow, BackboneFactRow, FlowRow
 from evidence.rows import BackboneRow, ReviewRow, Row
-from evidence.store import shipped
+from evidence.shipped import shipped
 
 AnyRow = TypeVar("AnyRow", bound=Row)
 

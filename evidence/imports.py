@@ -1,0 +1,282 @@
+"""Files of a user -> one change set: corpus CSV, RIS, BibTeX or PubMed; or nothing at all."""
+
+import csv
+import hashlib
+import io
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from string import ascii_lowercase
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import Connection, select
+
+from evidence import schema
+from evidence.changes import Changes, Reason, apply
+from evidence.codecs import CODECS
+from evidence.duplicates import Index, Known
+from evidence.errors import IngestError, Problem
+from evidence.ingest import Line, Lines, decoded, read_file, validated
+from evidence.living_rows import IdentifiedRow
+from evidence.records import Imported, PossibleDuplicate
+from evidence.reference import Reference
+from evidence.rows import PublicationRow, ReviewRow
+from evidence.schema_living import identified
+from evidence.store import Store
+
+#: Review that records belong to unless another one is named.
+OWN_REVIEW = "living"
+#: Largest file that is read.
+FILE_BYTES = 200_000_000
+
+
+_Tables = TypeAdapter(dict[str, list[dict[str, str]]])
+
+
+@dataclass(frozen=True)
+class Search:
+    """Which review's search brought bibliographic records, and from which database.
+
+    `source` is the name of the file where it is empty.
+    """
+
+    review: str = OWN_REVIEW
+    source: str = ""
+
+
+def import_file(
+    store: Store, path: Path, search: Search, reason: Reason, *, dry_run: bool = False
+) -> Imported:
+    """Take a file, or a folder of corpus files, into the store.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A folder or file of corpus CSV, or a bibliographic file.
+    search : Search
+        For bibliographic records only.
+    dry_run : bool
+        Say what would happen and store nothing.
+
+    Raises
+    ------
+    IngestError
+        Lists everything that is wrong; nothing was stored.
+    """
+    make = _from_corpus(path) if _is_corpus(path) else _from_records(path, search)
+    with store.begin() as connection:
+        changes, report = make(connection)
+        done = apply(connection, changes, reason)
+        if dry_run:
+            connection.rollback()
+    return report.model_copy(update={"change_set": done, "dry_run": dry_run})
+
+
+#: Looks at the store and says what is to be changed.
+_Make = Callable[[Connection], tuple[Changes, Imported]]
+
+
+def _is_corpus(path: Path) -> bool:
+    return path.is_dir() or path.suffix.lower() in {".csv", ".json"}
+
+
+def _from_corpus(path: Path) -> _Make:
+    lines = _json_lines(path) if path.suffix.lower() == ".json" else _csv_lines(path)
+    report = Imported(n_read=sum(map(len, lines.values())))
+    return lambda _connection: (Changes(lines), report)
+
+
+def _json_lines(path: Path) -> Lines:
+    try:
+        return validated(_Tables.validate_json(_bytes(path)))
+    except ValidationError as error:
+        found = str(error.errors()[0]["msg"])
+        allowed = "one object: file name -> list of rows of text, as evtl export writes it"
+        raise IngestError((Problem(path.name, 0, "-", found, allowed),)) from error
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > FILE_BYTES:
+            found, allowed = f"{path.stat().st_size} bytes", f"at most {FILE_BYTES}: split the file"
+            raise IngestError((Problem(path.name, 0, "-", found, allowed),))
+        return path.read_bytes()
+    except OSError as error:
+        found = error.strerror or str(error)
+        problem = Problem(str(path), 0, "-", found, "name a file that can be read")
+        raise IngestError((problem,)) from error
+
+
+def _csv_lines(path: Path) -> Lines:
+    problems: list[Problem] = []
+    files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
+    if not files:
+        problems.append(Problem(str(path), 0, "-", "no CSV file", f"any of {', '.join(CODECS)}"))
+    lines: dict[str, list[Line]] = {}
+    for file in files:
+        data = _bytes(file)
+        if (name := _corpus_name(data)) is None:
+            allowed = f"the header of one of {', '.join(CODECS)}"
+            problems.append(Problem(file.name, 1, "-", _first_line(data), allowed))
+        else:
+            lines.setdefault(name, []).extend(read_file(file.name, data, CODECS[name], problems))
+    if problems:
+        raise IngestError(tuple(problems))
+    return lines
+
+
+def _corpus_name(data: bytes) -> str | None:
+    """Which corpus file this is, told by its header."""
+    try:
+        header = next(csv.reader(io.StringIO(decoded(data), newline="")), [])
+    except (UnicodeDecodeError, csv.Error):
+        return next(iter(CODECS))  # reading it will say what is wrong
+    names = (name for name, codec in CODECS.items() if list(codec.model.model_fields) == header)
+    return next(names, None)
+
+
+def _first_line(data: bytes) -> str:
+    return data.partition(b"\n")[0][:200].decode("utf-8", errors="replace")
+
+
+def _from_records(path: Path, search: Search) -> _Make:
+    from evidence.bibliography import read_references  # noqa: PLC0415  (its parsers load slowly)
+
+    references = read_references(path.name, _bytes(path))
+    source = search.source or path.name
+    return lambda connection: _Intake(connection, search.review, source).take(references)
+
+
+class _Intake:
+    """Records of one search, matched with the studies of the store and with each other."""
+
+    def __init__(self, connection: Connection, review: str, source: str) -> None:
+        self.review, self.source = review, source
+        self._is_new = (
+            connection.execute(
+                select(schema.review.c.key).where(schema.review.c.key == review)
+            ).first()
+            is None
+        )
+        own = (identified.c.review == review) & (identified.c.source == self.source)
+        self._identified = set(connection.scalars(select(identified.c.record).where(own)))
+        known = tuple(known_studies(connection))
+        self._index = Index(known)
+        self._keys = {study.key for study in known}
+        self._names: Counter[str] = Counter()
+        self._stems: Counter[str] = Counter()
+        self._puts: dict[str, list[Line]] = {"publications.csv": [], "identified.csv": []}
+        self._possible: list[PossibleDuplicate] = []
+        self._n_known = 0
+
+    def take(self, references: Sequence[Reference]) -> tuple[Changes, Imported]:
+        """Rows for all records, and what is to be said of them."""
+        for reference in references:
+            self._take(reference)
+        if self._is_new:
+            self._puts["reviews.csv"] = [Line("reviews.csv", 0, _own_review(self.review))]
+        report = Imported(
+            n_read=len(references),
+            n_new_studies=len(self._puts["publications.csv"]),
+            n_known=self._n_known,
+            possible=tuple(self._possible),
+        )
+        return Changes(self._puts), report
+
+    def _take(self, reference: Reference) -> None:
+        name = self._record_name(reference)
+        if name in self._identified:  # the same search again
+            self._n_known += 1
+            return
+        match = self._index.find(reference)
+        key = match.key if match and match.certainty == "duplicate" else self._added(reference)
+        rule = match.rule if match and match.key == key else ""
+        self._n_known += bool(rule)
+        note = ""
+        if match and not rule:
+            note = f"possibly {match.key} ({match.rule})"
+            self._possible.append(PossibleDuplicate(study=key, of=match.key, rule=match.rule))
+        row = IdentifiedRow.model_validate(
+            {
+                "review": self.review, "source": self.source, "record": name,
+                "study_key": key, "matched_by": rule, "note": note,
+            }
+        )  # fmt: skip
+        self._puts["identified.csv"].append(Line(self.source, reference.line, row))
+
+    def _record_name(self, reference: Reference) -> str:
+        """Names a record by what it says, so that the same file twice brings nothing new."""
+        said = (reference.title or "", *reference.authors, str(reference.year), reference.venue)
+        digest = hashlib.sha256("\0".join(said).encode()).hexdigest()[:12]
+        name = reference.doi[:150] or reference.pmid or digest
+        self._names[name] += 1
+        return name if self._names[name] == 1 else f"{name}#{self._names[name]}"
+
+    def _added(self, reference: Reference) -> str:
+        key = self._free_key(reference)
+        row = PublicationRow.model_validate(
+            {
+                "study_key": key,
+                "first_author": _family(reference),
+                "authors": "; ".join(a.replace(";", ",") for a in reference.authors) or "anonymous",
+                "year": "" if reference.year is None else str(reference.year),
+                "title": reference.title or "",
+                "venue": reference.venue,
+                "doi": reference.doi,
+                "pmid": reference.pmid,
+                "abstract": reference.abstract,
+                "cited_from": f"{self.review} ({self.source})",
+            }
+        )
+        self._puts["publications.csv"].append(Line(self.source, reference.line, row))
+        self._index.add(_known(row))
+        return key
+
+    def _free_key(self, reference: Reference) -> str:
+        """``family-year``, with a letter or a number where that is taken."""
+        plain = unicodedata.normalize("NFKD", _family(reference)).encode("ascii", "ignore").decode()
+        family = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:40] or "study"
+        stem = f"{family}-{reference.year or 'nd'}"
+        key = stem
+        while key in self._keys:
+            self._stems[stem] += 1
+            count = self._stems[stem]
+            key = stem + (ascii_lowercase[count] if count < 26 else str(count))
+        self._keys.add(key)
+        return key
+
+
+def known_studies(connection: Connection) -> Iterator[Known]:
+    """Every study of the store as duplicates are recognised by."""
+    for cells in CODECS["publications.csv"].read(connection).values():
+        row = PublicationRow.model_validate(cells)
+        yield _known(row)
+
+
+def _known(row: PublicationRow) -> Known:
+    return Known(
+        key=row.study_key,
+        title=row.title,
+        authors=row.authors,
+        year=row.year,
+        venue=row.venue,
+        doi=(row.doi or "").lower(),
+        pmid=row.pmid or "",
+    )
+
+
+def _own_review(key: str) -> ReviewRow:
+    cells = dict.fromkeys(ReviewRow.model_fields, "")
+    said = {"review": key, "title": key, "authors": "-", "journal": "-", "review_type": "living"}
+    return ReviewRow.model_validate(cells | said | {"year": str(datetime.now(UTC).year)})
+
+
+def _family(reference: Reference) -> str:
+    if not reference.authors:
+        return "anonymous"
+    name = reference.authors[0]
+    return name.partition(",")[0].strip() or name

@@ -1,0 +1,107 @@
+"""Is this text one SELECT that reads named tables and only computes? By its syntax tree.
+
+The second wall before PostgreSQL. The first is the role that asks (`evidence.postgres`), which
+holds by itself should this parser and PostgreSQL's ever understand a text differently.
+"""
+
+import logging
+from collections.abc import Collection, Iterator
+
+from sqlglot import Dialect, TokenType, exp
+from sqlglot.errors import SqlglotError
+
+from evidence.errors import QueryRefusedError
+
+#: Functions that SQLite has not, syntax that the parser counts as a function, and the parser's
+#: own name for ``position`` and ``strpos``.
+POSTGRES_FUNCTIONS = frozenset(
+    "and or case cast exists array str_position left right concat greatest least bool_and bool_or "
+    "stddev stddev_samp stddev_pop variance var_samp var_pop corr mode median percentile_cont "
+    "percentile_disc".split()
+)
+#: Functions of SQLite's list that PostgreSQL has too, and that make values of any size there.
+UNBOUNDED = frozenset({"format"})
+#: Casts to plain values; one to regclass asks the catalogue, one to xml parses entities.
+TYPES = frozenset(
+    "TEXT VARCHAR CHAR INT SMALLINT BIGINT FLOAT DOUBLE DECIMAL BOOLEAN DATE TIME TIMESTAMP "
+    "TIMESTAMPTZ INTERVAL".split()
+)
+#: The schema of the views; may be written before a name.
+SCHEMA = "ask"
+
+
+def only_select(sql: str, tables: Collection[str], functions: Collection[str]) -> str:
+    """The one SELECT of a text, without the semicolon that may end it.
+
+    Parameters
+    ----------
+    sql : str
+        In PostgreSQL's dialect.
+    tables : collection of str
+        What may be read.
+    functions : collection of str
+        What may be called besides `POSTGRES_FUNCTIONS`, in lower case.
+
+    Raises
+    ------
+    QueryRefusedError
+        It is something else, cannot be parsed, or names another table, function or type.
+    """
+    sql, trees = _parsed(sql)
+    functions = (POSTGRES_FUNCTIONS | set(functions)) - UNBOUNDED
+    reason = next(_objections(trees, set(tables), functions), None)
+    if reason is not None:
+        raise QueryRefusedError(reason)
+    return sql
+
+
+def _parsed(sql: str) -> tuple[str, list[exp.Expr | None]]:
+    """Text without a closing semicolon, and the trees of its statements."""
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of what is refused anyway
+    dialect = Dialect.get_or_raise("postgres")
+    try:
+        tokens = dialect.tokenize(sql)
+        if tokens and tokens[-1].token_type == TokenType.SEMICOLON:
+            sql = sql[: tokens.pop().start]
+        return sql, list(dialect.parser().parse(tokens, sql))
+    except (SqlglotError, RecursionError) as error:
+        deep = isinstance(error, RecursionError)
+        what = "it is nested too deeply" if deep else str(error).partition("\n")[0]
+        msg = f"the query cannot be answered: {what}"
+        raise QueryRefusedError(msg) from None
+
+
+def _objections(
+    trees: list[exp.Expr | None], tables: set[str], functions: frozenset[str]
+) -> Iterator[str]:
+    if len(trees) != 1:
+        yield "only one SELECT is answered at a time"
+    tree = trees[0]
+    if not isinstance(tree, exp.Select | exp.SetOperation | exp.Values):
+        yield "only one SELECT is answered here; the store is read-only"
+        return
+    readable = tables | {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+    for node in tree.walk():
+        if isinstance(node, exp.DML | exp.DDL | exp.Into | exp.Lock | exp.Command):
+            found = type(node).__name__.upper()
+            yield f"only one SELECT is answered here, found {found}; the store is read-only"
+        elif isinstance(node, exp.Table) and not _is_readable(node, readable):
+            yield _not_allowed("table", node.sql("postgres"), tables)
+        elif isinstance(node, exp.Func) and functions.isdisjoint(names := _names(node)):
+            yield _not_allowed("function", names[0], functions)
+        elif isinstance(node, exp.Cast) and getattr(node.to.this, "name", "") not in TYPES:
+            yield _not_allowed("type", node.to.sql("postgres"), TYPES)
+
+
+def _not_allowed(kind: str, found: str, allowed: Collection[str]) -> str:
+    return f"the {kind} {found} is not allowed here; allowed: {' '.join(sorted(allowed)).lower()}"
+
+
+def _is_readable(table: exp.Table, readable: set[str]) -> bool:
+    named = table.name.lower() in readable and table.db in {"", SCHEMA} and not table.catalog
+    return named or not table.name  # the result of a function, which is judged by itself
+
+
+def _names(function: exp.Func) -> list[str]:
+    named = isinstance(function, exp.Anonymous | exp.AnonymousAggFunc)
+    return [name.lower() for name in ([function.name] if named else function.sql_names())]

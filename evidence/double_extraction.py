@@ -131,9 +131,9 @@ def conflicts(rows: Iterable[ReadingRow]) -> tuple[FieldConflict, ...]:
     return tuple(
         FieldConflict(review=review, study_key=study, field=field, said=said)
         for (review, study), own in sorted(_by_study(rows).items())
-        for field in READ_FIELDS
+        for field, said in _said(own).items()
         if field not in _adjudicated(own)
-        and len({_comparable(field, value) for _, value in (said := _said(own, field))}) > 1
+        and len({_comparable(field, value) for _, value in said}) > 1
     )
 
 
@@ -248,8 +248,11 @@ def _check_adjudication(row: ReadingRow, stored: Sequence[ReadingRow]) -> None:
     if row.reader in judges:
         return
     if judges:
-        msg = f"{row.field} of {row.study_key} was adjudicated by {judges[0]}, who may change that"
-        raise EvidenceError(f"{msg}; evtl undo takes it back")
+        msg = (
+            f"{row.field} of {row.study_key} was adjudicated by {judges[0]}, who may change that; "
+            "evtl undo takes it back"
+        )
+        raise EvidenceError(msg)
     opened = [conflict.field for conflict in conflicts(stored)]
     if row.field not in opened:
         msg = (
@@ -287,9 +290,13 @@ def _nothing(field: str) -> str:
         return ""
 
 
-def _said(own: Iterable[ReadingRow], field: str) -> tuple[tuple[str, str], ...]:
-    cells = _by_reader(own)
-    return tuple((reader, cells[reader].get(field, _nothing(field))) for reader in sorted(cells))
+def _said(own: Iterable[ReadingRow]) -> dict[str, tuple[tuple[str, str], ...]]:
+    """What each reader of one study says of each field."""
+    cells = sorted(_by_reader(own).items())
+    return {
+        field: tuple((reader, found.get(field, _nothing(field))) for reader, found in cells)
+        for field in READ_FIELDS
+    }
 
 
 def _comparable(field: str, value: str) -> tuple[str, ...]:
@@ -320,10 +327,9 @@ def _agreement(
 
 
 def _agreed(review: str, study: str, stored: Sequence[ReadingRow]) -> StudyRow:
-    judged = _adjudicated(stored)
     cells = {"review": review, "study_key": study}
-    for field in READ_FIELDS:
-        cells[field] = judged[field].value if field in judged else _said(stored, field)[0][1]
+    cells |= {field: said[0][1] for field, said in _said(stored).items()}
+    cells |= {field: row.value for field, row in _adjudicated(stored).items()}
     try:
         return StudyRow.model_validate(cells)
     except ValidationError as error:

@@ -43,6 +43,8 @@ CHARS_PER_INCH = 15
 Color = tuple[float, float, float]
 
 Level = Literal["high", "moderate", "low", "insufficient evidence"]
+#: Hatch of a cell without studies.
+_GAP = "//"
 #: What lies behind a number on a hatched ground.
 _PATCH = {"fc": "white", "ec": "none", "pad": 0.3, "alpha": 0.85}
 #: Shape of each certainty, most certain first.
@@ -160,40 +162,45 @@ def gap_map(cells: Sequence[GapCell]) -> "Figure":
     studies and, in brackets, of those with a head-to-head comparison; its shade follows the
     number, the shape in its corner the certainty. Hatched cells are gaps.
     """
+    needed(cells)
+    rows, columns = _labels(c.modality for c in cells), _labels(c.anatomy for c in cells)
+    note = "Number of studies; in brackets those that compare networks on the same data."
+    size = max(6.5, 3.6 + 0.54 * len(columns)), 1.4 + 0.42 * max(3, len(rows))
+    figure, axes = canvas(*size, "Studies by modality and anatomy", [note])
+    _grid(axes, rows, columns)
+    filled = {(cell.modality, cell.anatomy): cell for cell in cells if cell.n_studies}
+    most = max((cell.n_studies for cell in filled.values()), default=1)
+    for modality, row in rows.items():
+        for anatomy, column in columns.items():
+            cell = filled.get((modality, anatomy))
+            if cell is None:
+                _tile(axes, row, column, "white", hatch=_GAP)
+            else:
+                _fill(axes, row, column, cell, _shade(cell.n_studies / most))
+    _certainty_legend(figure)
+    return figure
+
+
+def _fill(axes: "Axes", row: int, column: int, cell: GapCell, shade: Color) -> None:
+    _tile(axes, row, column, shade)
+    ink = _contrast(shade)
+    text = f"{cell.n_studies}" + (f" ({cell.n_compared})" if cell.n_compared else "")
+    axes.text(column, row + 0.12, text, ha="center", va="center", size=TEXT, color=ink)
+    axes.plot(column, row - 0.28, _SHAPES[cell.certainty], ms=5, color=ink)
+
+
+def _certainty_legend(figure: "Figure") -> None:
     from matplotlib.lines import Line2D  # noqa: PLC0415  (slow to import)
     from matplotlib.patches import Patch  # noqa: PLC0415
 
-    needed(cells)
-    rows, columns = _labels(c.modality for c in cells), _labels(c.anatomy for c in cells)
-    notes = ["Number of studies; in brackets those that compare networks on the same data."]
-    width = max(6.5, 3.6 + 0.54 * len(columns))
-    figure, axes = canvas(
-        width, 1.4 + 0.42 * max(3, len(rows)), "Studies by modality and anatomy", notes
-    )
-    _grid(axes, rows, columns)
-    filled = {(rows[c.modality], columns[c.anatomy]): c for c in cells if c.n_studies}
-    most = max((cell.n_studies for cell in filled.values()), default=1)
-    for row in rows.values():
-        for column in columns.values():
-            cell = filled.get((row, column))
-            if cell is None:
-                _tile(axes, row, column, "white", hatch="//")
-            else:
-                shade = _shade(cell.n_studies / most)
-                _tile(axes, row, column, shade)
-                text = f"{cell.n_studies}" + (f" ({cell.n_compared})" if cell.n_compared else "")
-                ink = _contrast(shade)
-                axes.text(column, row + 0.12, text, ha="center", va="center", size=TEXT, color=ink)
-                axes.plot(column, row - 0.28, _SHAPES[cell.certainty], ms=5, color=ink)
-    legend: list[Line2D | Patch] = [
+    handles: list[Line2D | Patch] = [
         Line2D([], [], marker=shape, color=INK, ls="", label=level)
         for level, shape in _SHAPES.items()
     ]
-    legend.append(Patch(fc="white", ec=PALE, hatch="//", label="no study"))
+    handles.append(Patch(fc="white", ec=PALE, hatch=_GAP, label="no study"))
     figure.legend(
-        handles=legend, title="Certainty", loc="outside right upper", fontsize=SMALL, frameon=False
+        handles=handles, title="Certainty", loc="outside right upper", fontsize=SMALL, frameon=False
     )
-    return figure
 
 
 def benchmarks(wins: Sequence[Win]) -> "Figure":
@@ -215,22 +222,25 @@ def benchmarks(wins: Sequence[Win]) -> "Figure":
     size = 0.62 * max(3, len(families))
     figure, axes = canvas(max(6.5, 2.2 + size), 1.4 + size, "Head to head on the same data", notes)
     _grid(axes, families, families)
-    pairs = Counter((win.winner, win.loser) for win in wins)
     for one, row in families.items():
         for other, column in families.items():
-            won, lost = pairs[one, other], pairs[other, one]
-            studies = {w.study_key for w in wins if {w.winner, w.loser} == {one, other}}
-            if one == other:
-                _tile(axes, row, column, PALE)
-                text = f"{won}\n({len(studies)})" if won else ""
-            elif won + lost:
-                _tile(axes, row, column, _balance(won, lost))
-                text = f"{won}:{lost}\n({len(studies)})"
-            else:
-                _tile(axes, row, column, "white")
-                text = ""
+            color, text = _record(one, other, wins)
+            _tile(axes, row, column, color)
             axes.text(column, row, text, ha="center", va="center", size=SMALL, color=INK)
     return figure
+
+
+def _record(one: str, other: str, wins: Sequence[Win]) -> "tuple[ColorType, str]":
+    """Colour and text of one family's cell against another."""
+    pairs = [win for win in wins if {win.winner, win.loser} == {one, other}]
+    if not pairs:
+        return (PALE if one == other else "white"), ""
+    studies = len({win.study_key for win in pairs})
+    if one == other:
+        return PALE, f"{len(pairs)}\n({studies})"
+    won = sum(win.winner == one for win in pairs)
+    lost = len(pairs) - won
+    return _balance(won, lost), f"{won}:{lost}\n({studies})"
 
 
 def years(counts: Sequence[YearCount], ends: Sequence[SearchEnd] = ()) -> "Figure":

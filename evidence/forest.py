@@ -62,7 +62,7 @@ def forest(results: Sequence[Reported], pooled: Pooled) -> "Figure":
     """
     needed(results)
     table = [_row(result) for result in results] + _summary(pooled)
-    figure, axes = _frame(f"Reported {results[0].metric}", table, _notes(pooled))
+    figure, axes = _frame(f"Reported {_name(results[0].metric)}", table, _notes(pooled))
     low, high = _limits(results, pooled)
     axes.set(xlim=(low, high), ylim=(len(table) - 0.5, -0.5))
     drawn = {_mark(axes, at, result, ARROW * (high - low)) for at, result in enumerate(results)}
@@ -91,8 +91,13 @@ def sizes(results: Sequence[Reported]) -> "Figure":
     low = min(result.value for result in shown)
     for result in shown:
         _mark_by_size(axes, result, ARROW * (1 - low))
-    _legend(axes, _SHAPES | _UPWARDS, {"loc": "lower right"})
+    shapes = {_name(metric): shape for metric, shape in _SHAPES.items()}
+    _legend(axes, shapes | _UPWARDS, {"loc": "lower right"})
     return figure
+
+
+def _name(metric: str) -> str:
+    return "AUC" if metric == "auc" else metric.replace("_", " ")
 
 
 def _mark_by_size(axes: "Axes", result: Reported, arrow: float) -> None:

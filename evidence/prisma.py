@@ -136,7 +136,7 @@ def _levels(flow: Sequence[FlowStep]) -> list[_Level]:
 
 def _lines(step: FlowStep, width: float) -> list[str]:
     inner = width - 2 * PADDING_IN
-    lines = wrapped(f"{step.label} ({step.number})", inner)
+    lines = [*wrapped(step.label, inner), *wrapped(f"({step.number})", inner)]
     for name, n in (*step.sources, *step.reasons):
         lines += wrapped(f"\N{BULLET} {name}: n = {n:,}", inner)
     return lines
@@ -165,6 +165,11 @@ def _level_height(level: _Level, trunk: float) -> float:
     )
 
 
+def _stack_height(level: _Level) -> float:
+    """Height of all boxes aside with half gaps between them."""
+    return sum(_box_height(step, BOX_IN) + GAP_IN / 2 for step in level.aside) - GAP_IN / 2
+
+
 def _place(
     levels: list[_Level], heights: list[float], trunk: float, top: float
 ) -> list[tuple[list[_Box], list[_Box]]]:
@@ -177,7 +182,7 @@ def _place(
             _Box(step, start + at * (width + GAP_IN), top - height, width, height)
             for at, step in enumerate(level.main)
         ]
-        aside, edge = [], top
+        aside, edge = [], top - (height - _stack_height(level)) / 2
         for step in level.aside:
             own = _box_height(step, BOX_IN)
             aside.append(_Box(step, start + trunk + GAP_IN, edge - own, BOX_IN, own))

@@ -47,6 +47,8 @@ def test_the_diamond_stands_only_where_it_is_honest(
     found = [p for p in figure.axes[0].patches if type(p) is Polygon]
     assert len(found) == diamonds
     assert len(marks(figure, "|")) == predictions
+    assert words(figure).count("pooled, 95% interval") == diamonds
+    assert words(figure).count("prediction interval") == predictions
 
 
 def test_each_row_names_study_sizes_and_source() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from evidence import bibtex, nbib, ris
 from evidence.errors import IngestError, Problem
-from evidence.reference import Citation, Entry, Reference, SourceFormat, build
+from evidence.reference import Citation, Entry, Reference, SourceFormat, build, shortened
 
 __all__ = ["Citation", "Reference", "examine_references", "read_references", "write_ris"]
 
@@ -109,8 +109,7 @@ def _format(name: str, text: str) -> SourceFormat:
     for extension, source_format in _EXTENSIONS.items():
         if name.lower().endswith(extension):
             return source_format
-    found = text.strip().split("\n", 1)[0][:80]
-    raise _refused(name, 0, found, "RIS (.ris), BibTeX (.bib) or PubMed (.nbib)")
+    raise _refused(name, 0, shortened(text.strip()), "RIS (.ris), BibTeX (.bib) or PubMed (.nbib)")
 
 
 def _refused(name: str, row: int, found: str, allowed: str) -> IngestError:

@@ -10,7 +10,9 @@ from itertools import combinations
 from typing import Any, get_args
 
 from pydantic import Field
+from sqlalchemy import Connection
 
+from evidence.codecs import CODECS
 from evidence.errors import EvidenceError
 from evidence.records import ArmRecord, Claim, Evaluation, Record
 from evidence.review_rows import DisagreementKind, DisagreementRow
@@ -41,6 +43,17 @@ class DisagreementRecord(Record):
     topic: str
     kind: DisagreementKind
     sides: tuple[Side, ...] = Field(min_length=2)
+
+
+def stored(connection: Connection) -> tuple[DisagreementRecord, ...]:
+    """What a person found, as the store holds it."""
+    rows, claims = (CODECS[f"{name}.csv"].read(connection) for name in ("disagreements", "claims"))
+    said = {
+        key: Claim.model_validate({"key": key, **{n: cells[n] for n in cells if n != "claim"}})
+        for (key,), cells in claims.items()
+    }
+    ordered = sorted(rows, key=lambda key: (key[0], int(key[1])))
+    return collected([DisagreementRow.model_validate(rows[key]) for key in ordered], said)
 
 
 def collected(

@@ -219,8 +219,8 @@ def _compare(one: _Facts, other: _Facts) -> tuple[Rule, Certainty] | None:
         return None if conflict or not _venues_agree(one, other) else ("venue", "possible")
     if titles == "same":
         return _same_title(one, authors=authors, conflict=conflict)
-    near = titles == "near" and not conflict and one.leaders & other.leaders
-    return ("near_title", "possible") if near else None
+    # Only titles under one first author are looked up that are not equal.
+    return ("near_title", "possible") if titles == "near" and not conflict else None
 
 
 def _identifiers(one: _Facts, other: _Facts, name: str) -> str:

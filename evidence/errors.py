@@ -63,3 +63,7 @@ class IngestError(EvidenceError):
         self.problems = problems
         lines = "\n".join(f"  {problem}" for problem in problems)
         super().__init__(f"{len(problems)} problem(s), nothing was stored:\n{lines}")
+
+
+class StudyNotFoundError(EvidenceError):
+    """No study has this key; the message names near ones."""

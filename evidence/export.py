@@ -14,6 +14,8 @@ from sqlalchemy import Connection
 
 from evidence.codecs import CODECS
 from evidence.errors import EvidenceError
+from evidence.notation import items
+from evidence.reference import Reference
 
 #: File -> its rows, cells by column.
 Tables = Mapping[str, list[dict[str, str]]]
@@ -109,6 +111,35 @@ def write_csv(tables: Tables, folder: Path) -> None:
 def as_json(tables: Tables) -> str:
     """All files as one JSON object: file -> list of rows."""
     return json.dumps(tables, indent=1, ensure_ascii=False)
+
+
+def references(tables: Tables) -> tuple[tuple[Reference, ...], tuple[str, ...]]:
+    """Publications as bibliographic records, and the keys of those that cannot be one.
+
+    A record is found again by title, DOI or PubMed number; some reviews cite without any.
+    """
+    found: list[Reference] = []
+    left_out = []
+    for cells in tables["publications.csv"]:
+        if not (cells["title"] or cells["doi"] or cells["pmid"]):
+            left_out.append(cells["study_key"])
+            continue
+        number = len(found) + 1
+        found.append(
+            Reference(
+                title=cells["title"] or None,
+                authors=items(cells["authors"]),
+                year=int(cells["year"]) if cells["year"] else None,
+                venue=cells["venue"],
+                doi=cells["doi"],
+                pmid=cells["pmid"],
+                abstract=cells["abstract"],
+                source_format="ris",
+                position=number,
+                line=number,
+            )
+        )
+    return tuple(found), tuple(left_out)
 
 
 def write_text(text: str, path: Path) -> None:

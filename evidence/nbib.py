@@ -8,6 +8,8 @@ from evidence.reference import Entry, first_given, shortened
 
 _TAG = re.compile(r"(?=.{4}-)([A-Z][A-Z0-9]{1,3}) *-(?: (.*))?")
 _DOI_ID = re.compile(r"(.*\S)\s*\[doi\]")
+#: What stands near the end of every record: its citation, or the title of the book it is in.
+_LAST_TAGS = ("SO  - ", "BTI - ")
 
 Line = tuple[int, str]
 
@@ -36,7 +38,7 @@ def read(file: str, text: str) -> tuple[list[Entry], list[Problem]]:
     for block in blocks:
         found = _flaws(file, block)
         if block is blocks[-1]:
-            found += _truncated(file, text, blocks)
+            found += _truncated(file, block)
         if not found:
             entries.append(Entry(block[0][0], _fields(_tags(block))))
         problems += found
@@ -72,17 +74,11 @@ def _flaws(file: str, block: Sequence[Line]) -> list[Problem]:
     ]
 
 
-def _truncated(file: str, text: str, blocks: Sequence[Sequence[Line]]) -> list[Problem]:
-    """The last record where it ends before its citation (SO), which PubMed writes last.
-
-    Files from elsewhere may have no SO at all; then only a file that ends within a line is cut.
-    """
-    whole = [any(line.startswith("SO  - ") for _, line in block) for block in blocks]
-    if whole[-1] or (text.endswith("\n") and not any(whole)):
+def _truncated(file: str, block: Sequence[Line]) -> list[Problem]:
+    if any(text.startswith(_LAST_TAGS) for _, text in block):
         return []
     allowed = "the record ends with its citation, 'SO  - '; is the file cut off here?"
-    found = shortened(blocks[-1][-1][1])
-    return [Problem(file, blocks[-1][0][0], "SO", found, allowed)]
+    return [Problem(file, block[0][0], "SO", shortened(block[-1][1]), allowed)]
 
 
 def _tags(block: Sequence[Line]) -> dict[str, list[str]]:

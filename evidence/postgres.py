@@ -139,7 +139,7 @@ def _login(connection: Connection, owner: URL) -> URL | None:
     driver, given = _driver(connection), _given()
     role = str(given.username) if given else reader_name(driver.info.dbname)
     ready = driver.execute(
-        "SELECT FROM pg_roles r, pg_namespace n WHERE r.rolname = %s AND n.nspname = %s"
+        "SELECT 1 FROM pg_roles r, pg_namespace n WHERE r.rolname = %s AND n.nspname = %s"
         " AND has_schema_privilege(r.oid, n.oid, 'USAGE')",
         (role, SCHEMA),
     ).fetchone()
@@ -193,8 +193,8 @@ def _make_role(driver: psycopg.Connection[Any], role: str) -> None:
     _run(driver, "CREATE SCHEMA IF NOT EXISTS {}", PRIVATE)
     keep = "CREATE TABLE IF NOT EXISTS {}.reader (role text PRIMARY KEY, password text NOT NULL)"
     _run(driver, keep, PRIVATE)
-    known = driver.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
-    if not known:
+    known = driver.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
+    if known is None:
         _set_password(driver, role, _CREATE_ROLE)
     elif _password(driver, role) is None:  # of a database of this name that is no more
         _set_password(driver, role, "ALTER ROLE {role} PASSWORD {password}")

@@ -66,12 +66,13 @@ def ask_postgres(store: Store, query: str) -> Answer:
         The role that asks is missing, cannot log in, or can write.
     """
     statement = only_select(query, questions.READABLE, questions.SAFE_FUNCTIONS)
-    with closing(_connected(store)) as connection, _watched(connection):
+    with closing(_connected(store)) as connection, _watched(connection) as overdue:
         try:
             _begin(connection)
             return _bounded(connection, statement)
         except (psycopg.Error, UnicodeError) as error:
-            raise QueryRefusedError(questions.refusal(_reason(error))) from error
+            reason = "interrupted" if overdue.is_set() else _reason(error)
+            raise QueryRefusedError(questions.refusal(reason)) from error
         finally:
             with suppress(psycopg.Error):
                 connection.execute("ROLLBACK")
@@ -92,23 +93,25 @@ def _connected(store: Store) -> psycopg.Connection[Any]:
 
 
 @contextmanager
-def _watched(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """End whatever the server does not end by itself."""
-    finished = threading.Event()
-    seconds = questions.QUERY_TIMEOUT_S + questions.GRACE_S
-    watchdog = threading.Thread(target=_watch, args=(connection, finished, seconds), daemon=True)
+def _watched(connection: psycopg.Connection[Any]) -> Iterator[threading.Event]:
+    """Event that is set when what the server does not end by itself has been ended from here."""
+    finished, overdue = threading.Event(), threading.Event()
+    watchdog = threading.Thread(target=_watch, args=(connection, finished, overdue), daemon=True)
     watchdog.start()
     try:
-        yield
+        yield overdue
     finally:
         finished.set()
         watchdog.join()
 
 
-def _watch(connection: psycopg.Connection[Any], finished: threading.Event, seconds: float) -> None:
+def _watch(
+    connection: psycopg.Connection[Any], finished: threading.Event, overdue: threading.Event
+) -> None:
     """Ask the server to cancel, and hang up where that does not help."""
-    if finished.wait(seconds):
+    if finished.wait(questions.QUERY_TIMEOUT_S + questions.GRACE_S):
         return
+    overdue.set()
     with suppress(psycopg.Error, OSError):
         connection.cancel_safe(timeout=questions.GRACE_S)
     if finished.wait(questions.GRACE_S):

@@ -31,11 +31,18 @@ def corpus_from(connection: Connection) -> Corpus:
     backbones = connection.execute(select(schema.backbone).order_by(schema.backbone.c.name))
     return Corpus(
         digest=connection.execute(select(schema.corpus.c.digest)).scalar() or "",
-        arms=_arms(connection),
+        arms=arms(connection),
         claims=tuple(Claim.model_validate(dict(row)) for row in claims),
         backbones=tuple(Backbone.model_validate(dict(row)) for row in backbones.mappings()),
         runs=_runs(connection),
     )
+
+
+def search_ends(connection: Connection) -> dict[str, str]:
+    """Review -> ISO date at which its search ended, where it says so."""
+    ends = select(schema.review.c.key, schema.review.c.window_end)
+    rows = connection.execute(ends.order_by(schema.review.c.key))
+    return {key: end for key, end in rows if end}
 
 
 def runs(store: Store) -> tuple[RunRecord, ...]:
@@ -107,7 +114,8 @@ def _evaluations(connection: Connection) -> dict[int, tuple[Evaluation, ...]]:
     return {extraction: tuple(values) for extraction, values in found.items()}
 
 
-def _arms(connection: Connection) -> tuple[ArmRecord, ...]:
+def arms(connection: Connection, study: str | None = None) -> tuple[ArmRecord, ...]:
+    """Every arm, or those of one study, in the order of the extractions."""
     studies = _studies(connection)
     anatomy = _grouped(connection, schema.extraction_anatomy, schema.extraction_anatomy.c.anatomy)
     tasks = _grouped(connection, schema.extraction_task, schema.extraction_task.c.task)
@@ -124,6 +132,8 @@ def _arms(connection: Connection) -> tuple[ArmRecord, ...]:
         .join(schema.backbone, schema.backbone.c.name == schema.arm.c.backbone)
         .order_by(schema.arm.c.extraction, schema.arm.c.position)
     )
+    if study is not None:
+        joined = joined.where(schema.extraction.c.study == study)
     return tuple(
         ArmRecord(
             study=studies[row["study"]],

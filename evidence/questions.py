@@ -169,6 +169,7 @@ def _value(found: Any) -> Any:
 
 def refusal(reason: str) -> str:
     """What a database says, in words that tell what is allowed."""
+    limit = f"the {QUERY_MEMORY_BYTES // 10**6} MB that a question may use"
     known = {
         "use function": f"this function is not allowed here ({reason}); "
         f"allowed: {' '.join(sorted(SAFE_FUNCTIONS))}",
@@ -176,8 +177,8 @@ def refusal(reason: str) -> str:
         "not authorized": f"only one SELECT is answered here; the store is read-only ({reason})",
         "interrupted": f"the query took longer than {QUERY_TIMEOUT_S:g} s and was stopped",
         "one statement": "only one SELECT is answered at a time",
-        "out of memory": f"the query needs more memory than the {QUERY_MEMORY_BYTES // 10**6} MB "
-        "that a question may use, and was stopped",
+        "out of memory": f"the query needs more memory than {limit}, and was stopped",
+        "MemoryError": f"the query needs more memory than {limit}, and was stopped",
         "database is locked": "the store is being written to; ask again in a moment",
     }
     matching = (message for sign, message in known.items() if sign in reason)

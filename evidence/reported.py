@@ -5,11 +5,14 @@ after augmentation, never stands in for it.
 """
 
 import math
+from collections import defaultdict
 from statistics import NormalDist
 from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
+from sqlalchemy import Column, Connection, select
 
+from evidence import schema
 from evidence.records import Record
 from evidence.vocabulary import RATES, Metric, Operator
 
@@ -173,3 +176,73 @@ def _denominator(result: Reported) -> int | None:
     if result.metric == "sensitivity":
         return result.n_positive_test
     return result.n_negative_test if result.metric == "specificity" else result.n_test
+
+
+def results(connection: Connection, metric: Metric) -> tuple[Reported, ...]:
+    """Every value of a metric that the store holds, in the order of the extractions.
+
+    The size of the test set is taken where a review prints one count of it in images; counts of
+    patients or slices are not the units that a value of images rests on.
+    """
+    evaluation, extraction = schema.evaluation, schema.extraction
+    query = (
+        select(
+            evaluation,
+            *(extraction.c[n] for n in "review study locator_table row_label ref_printed".split()),
+            extraction.c.modality,
+            schema.dataset.c.n_images,
+            schema.study.c.first_author,
+            schema.study.c.year,
+        )
+        .join_from(evaluation, extraction, evaluation.c.extraction == extraction.c.id)
+        .join(schema.dataset, schema.dataset.c.extraction == extraction.c.id)
+        .join(schema.study, schema.study.c.key == extraction.c.study)
+        .where(evaluation.c.metric == metric)
+        .order_by(evaluation.c.extraction, evaluation.c.position)
+    )
+    tests = _test_counts(connection)
+    places = _words(connection, schema.extraction_anatomy.c.anatomy)
+    backbones = _words(connection, schema.arm.c.backbone)
+    return tuple(
+        Reported(
+            study_key=row["study"],
+            label=f"{row['first_author']} {row['year'] or 'n.d.'}",
+            review=row["review"],
+            locator=f"{row['review']}, {row['locator_table']}, {row['ref_printed']}",
+            n_test=tests.get(row["extraction"]),
+            anatomy=places.get(row["extraction"], ()),
+            backbone=";".join(dict.fromkeys(backbones.get(row["extraction"], ()))),
+            **{name: row[name] for name in _COPIED},
+        )
+        for row in connection.execute(query).mappings()
+    )
+
+
+#: Fields of a result that stand in its row under the same name.
+_COPIED = "metric operator value value_high n_images year modality".split()
+
+
+def _test_counts(connection: Connection) -> dict[int, int]:
+    count = schema.sample_count
+    rows = connection.execute(
+        select(count.c.extraction, count.c.number, count.c.unit).where(count.c.stage == "test")
+    )
+    found: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    for extraction, number, unit in rows:
+        found[extraction].append((number, unit))
+    return {
+        extraction: counts[0][0]
+        for extraction, counts in found.items()
+        if len(counts) == 1 and counts[0][1] == "images"
+    }
+
+
+def _words(connection: Connection, column: Column[str]) -> dict[int, tuple[str, ...]]:
+    table = column.table
+    query = select(table.c.extraction, column).order_by(table.c.extraction, table.c.position)
+    if table is schema.arm:
+        query = query.where(schema.arm.c.role != "benchmark")
+    found: dict[int, list[str]] = defaultdict(list)
+    for extraction, word in connection.execute(query):
+        found[extraction].append(word)
+    return {extraction: tuple(words) for extraction, words in found.items()}

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from evidence.codecs import CODECS
 from evidence.errors import EvidenceError
 from evidence.records import Record
 from evidence.vocabulary import Verdict
@@ -56,6 +57,12 @@ class PrintedFigure(Record):
     verdict: Verdict
     cause: str
     query: str
+
+
+def printed_figures(connection: Connection) -> tuple[PrintedFigure, ...]:
+    """Every figure of the store, by key."""
+    rows = CODECS["printed_figures.csv"].read(connection)
+    return tuple(PrintedFigure.model_validate(rows[key]) for key in sorted(rows))
 
 
 class Comparison(NamedTuple):

@@ -98,7 +98,7 @@ def _flaws(file: str, block: Sequence[_Line]) -> list[Problem]:
         for line in block
         if not line.tag and _BROKEN_TAG.match(line.text)
     ]
-    kind = _folded(block)[0][6:].strip()
+    kind = " ".join(_folded(block)[0][6:].split())
     if kind not in TYPE_OF_REFERENCE_MAPPING:
         allowed = f"one of {', '.join(TYPE_OF_REFERENCE_MAPPING)}"
         problems.append(Problem(file, first.number, "TY", shortened(kind), allowed))

@@ -238,6 +238,10 @@ def fill(url: URL) -> None:
         take_turn(connection)
         if _state(connection).digest != corpus_digest(shipped("data")):
             load_corpus(connection, shipped("data"), overlay(connection))
+        if connection.dialect.name == "postgresql":
+            from evidence.postgres import prepare_reader  # noqa: PLC0415  (needs its driver)
+
+            prepare_reader(connection)
 
 
 def migrate(connection: Connection, revision: str) -> None:
@@ -249,6 +253,10 @@ def migrate(connection: Connection, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(shipped("migrations")).replace("%", "%%"))
     config.attributes["connection"] = connection
+    if connection.dialect.name == "postgresql":
+        from evidence.postgres import withdraw_views  # noqa: PLC0415  (needs its driver)
+
+        withdraw_views(connection)
     now = MigrationContext.configure(connection).get_current_revision()
     down = revision == "base" or (now is not None and revision.isdigit() and now > revision)
     (command.downgrade if down else command.upgrade)(config, revision)

@@ -14,11 +14,13 @@ import typer
 
 from evidence.errors import EvtlError
 from evtl import render, services
+from evtl.lazy import LazyGroup
 from evtl.render import Format
 from evtl.services import TaskOptions
 
 app = typer.Typer(
     name="evtl",
+    cls=LazyGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

@@ -74,12 +74,13 @@ def table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
 def recommendation(found: Recommendation, top: int) -> str:
     """The whole answer in words, at most `WIDTH` columns but for the table."""
     return "\n".join(
-        line if "  " in line.strip() and not line.startswith("    ") else _wrapped(line)
+        line if "  " in line.strip() and not line.startswith("    ") else wrapped(line)
         for line in _paragraphs(found, top)
     )
 
 
-def _wrapped(line: str) -> str:
+def wrapped(line: str) -> str:
+    """A line in lines of `WIDTH` columns, continued two further in."""
     text = line.lstrip(" ")
     indent = " " * (len(line) - len(text))
     return textwrap.fill(

@@ -138,6 +138,9 @@ def test_a_misread_letter_leaves_a_possible_match(study: Known, data: st.DataObj
         update={"title": title[:place] + "q0"[title[place] == "q"] + title[place + 1 :], "doi": ""}
     )
     assert INDEX.find(misread) == Match(study.key, "near_title", "possible")
+    for change in ({"authors": ("Doe J", *study.authors[1:])}, {"doi": "10.1000/other"}):
+        strangers = Index([study.model_copy(update={"doi": SHIN.doi})])
+        assert strangers.find(misread.model_copy(update=change)) is None
 
 
 def test_an_identifier_counts_more_than_the_printed_names() -> None:
@@ -192,6 +195,8 @@ def test_without_a_title_authors_venue_and_year_together_are_possible() -> None:
     )
     expected = Match("phan-2019", "venue", "possible")
     assert INDEX.find(printed) == expected
+    shortened = printed.model_copy(update={"authors": ("S. Phan", "et al.")})
+    assert INDEX.find(shortened) == expected
     for change in (
         {"year": 2015},
         {"year": None},

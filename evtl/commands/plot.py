@@ -1,0 +1,36 @@
+"""Pictures of the evidence."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from evidence.vocabulary import ANATOMY, MODALITY, Metric
+from evtl import plots
+from evtl.plots import PlotOptions
+
+app = typer.Typer()
+
+Kind = Literal["gap-map", "forest", "benchmarks", "years", "sizes", "approaches"]
+
+
+@app.command()
+def plot(
+    kind: Annotated[Kind, typer.Argument(help="What is drawn.")],
+    modality: Annotated[str | None, typer.Option(help="And narrower modalities.")] = None,
+    anatomy: Annotated[str | None, typer.Option(help="And narrower anatomy.")] = None,
+    metric: Annotated[Metric, typer.Option(help="Of forest and sizes.")] = "auc",
+    out: Annotated[Path | None, typer.Option(help="SVG or PNG; default KIND.svg.")] = None,
+) -> None:
+    """Draw the evidence: gap map, forest, who beat whom, years, sizes, approaches.
+
+    Example: evtl plot forest --modality ultrasound --metric accuracy --out forest.svg
+    """
+    options = PlotOptions(
+        modality=MODALITY.resolve(modality) if modality is not None else None,
+        anatomy=ANATOMY.resolve(anatomy) if anatomy is not None else None,
+        metric=metric,
+    )
+    path = out or Path(f"{kind}.svg")
+    plots.plot(kind, options, path)
+    typer.echo(f"Drawn to {path}")

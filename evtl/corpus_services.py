@@ -1,0 +1,257 @@
+"""Use cases of those who keep the corpus: import, export, history, releases, and looking at it."""
+
+import getpass
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from evidence import changes, export, imports, listing, queries, releases
+from evidence.catalogue import CATALOGUE
+from evidence.disagreements import DisagreementRecord, concerning, same_study, stored
+from evidence.errors import EvidenceError
+from evidence.imports import Search
+from evidence.listing import Listing, StudyFilter, StudyPage
+from evidence.records import ChangeSet, Corpus, Imported, Record, Release, RowChange, TaskProfile
+from evidence.reproduce import Reproduction, printed_figures
+from evidence.reproduce import reproduce as recompute
+from evidence.ris import write as write_ris
+from evidence.store import Store
+from evidence.vocabulary import ANATOMY, MODALITY
+from recommender.errors import RecommendationError
+from recommender.ranking import recommend
+
+#: Numbers of images for which two states of the corpus are compared.
+DIFF_SIZES = (300, 3000)
+
+
+def actor(by: str | None) -> str:
+    """Who acts: as said, else ``EVTL_ACTOR``, else the login name.
+
+    Raises
+    ------
+    EvidenceError
+        Nobody can be named.
+    """
+    try:
+        name = (by or os.environ.get("EVTL_ACTOR") or getpass.getuser()).strip()
+    except (OSError, KeyError):
+        name = ""
+    if not name or len(name) > 80:
+        msg = "who does this? Say --by NAME (up to 80 characters), or set EVTL_ACTOR"
+        raise EvidenceError(msg)
+    return name
+
+
+def import_file(
+    path: Path, search: Search, by: str | None, reason: str | None, *, dry_run: bool
+) -> Imported:
+    """Take a file into the store as one change set."""
+    why = changes.Reason(actor(by), reason or f"import of {path.name}", "import")
+    return imports.import_file(Store(), path, search, why, dry_run=dry_run)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Text where no place was named, and the studies that the format cannot hold."""
+
+    text: str | None
+    left_out: tuple[str, ...] = ()
+
+
+def export_corpus(form: str, out: Path | None) -> Exported:
+    """Write the corpus as ``csv`` (a folder), ``json`` or ``ris``.
+
+    Raises
+    ------
+    EvidenceError
+        CSV needs a folder to be named, or the place cannot be written to.
+    """
+    with Store().connect() as connection:
+        tables = export.rows(connection)
+    if form == "csv":
+        if out is None:
+            msg = "CSV is written to a folder: name a new one, evtl export --out FOLDER"
+            raise EvidenceError(msg)
+        export.write_csv(tables, out)
+        return Exported(None)
+    left_out: tuple[str, ...] = ()
+    text = export.as_json(tables)
+    if form == "ris":
+        references, left_out = export.references(tables)
+        text = write_ris(references)
+    if out is not None:
+        export.write_text(text, out)
+    return Exported(text if out is None else None, left_out)
+
+
+def change_sets() -> tuple[ChangeSet, ...]:
+    """Every change set, oldest first."""
+    with Store().connect() as connection:
+        return changes.change_sets(connection)
+
+
+def undo(number: int, by: str | None, reason: str) -> ChangeSet:
+    """Take a change set back by a further one."""
+    with Store().begin() as connection:
+        return changes.undo(connection, number, actor(by), reason)
+
+
+def release(tag: str, by: str | None) -> Release:
+    """Keep the corpus as it is under a name."""
+    return releases.release(Store(), tag, actor(by))
+
+
+def list_releases() -> tuple[Release, ...]:
+    """Every release, oldest first."""
+    with Store().connect() as connection:
+        return releases.releases(connection)
+
+
+class AdviceChange(Record):
+    """A question whose best-ranked choice is another one now; None where there was no answer."""
+
+    modality: str
+    anatomy: str | None
+    n_images: int
+    before: str | None
+    after: str | None
+
+
+class Difference(Record):
+    """What differs between two states of the corpus: rows, and advice.
+
+    `n_questions` is how many questions were asked of both: every modality and anatomy that has
+    studies in either, for each of `DIFF_SIZES`.
+    """
+
+    before: str
+    after: str
+    rows: tuple[RowChange, ...]
+    advice: tuple[AdviceChange, ...]
+    n_questions: int
+
+
+def diff(before: str, after: str) -> Difference:
+    """Compare two releases, or one with the store as it is (`releases.NOW`)."""
+    store = Store()
+    old, new = (releases.tables_of(store, tag) for tag in (before, after))
+    rows = releases.changed_rows(old, new)
+    corpora = [releases.corpus_of(tables) for tables in (old, new)]
+    questions = _questions(corpora) if rows else []
+    found = []
+    for question in questions:
+        best = [_best(question, corpus) for corpus in corpora]
+        if best[0] != best[1]:
+            found.append(
+                AdviceChange(
+                    modality=question.modality, anatomy=question.anatomy,
+                    n_images=question.n_images, before=best[0], after=best[1],
+                )
+            )  # fmt: skip
+    return Difference(
+        before=before, after=after, rows=rows, advice=tuple(found), n_questions=len(questions)
+    )
+
+
+def _questions(corpora: Iterable[Corpus]) -> list[TaskProfile]:
+    places = {
+        (arm.modality, place)
+        for corpus in corpora
+        for arm in corpus.arms
+        for place in (None, *arm.anatomy)
+        if arm.modality
+    }
+    ordered = sorted(places, key=lambda pair: (pair[0], pair[1] or ""))
+    return [
+        TaskProfile(modality=modality, anatomy=anatomy, n_images=size)
+        for modality, anatomy in ordered
+        for size in DIFF_SIZES
+    ]
+
+
+def _best(question: TaskProfile, corpus: Corpus) -> str | None:
+    try:
+        best = recommend(question, corpus).ranking[0]
+    except RecommendationError:
+        return None
+    return f"{best.backbone}, {best.approach}, {best.head}"
+
+
+def reproduce(review: str | None) -> tuple[Reproduction, ...]:
+    """Published figures beside those that the rows give.
+
+    Raises
+    ------
+    EvidenceError
+        The review prints no figures here; the message lists those that do.
+    """
+    with Store().connect() as connection:
+        figures = printed_figures(connection)
+        known = sorted({figure.review for figure in figures})
+        if review is not None and review not in known:
+            msg = f"no printed figures of {review!r} are stored; known: {', '.join(known)}"
+            raise EvidenceError(msg)
+        return recompute(connection, [f for f in figures if review in {None, f.review}])
+
+
+@dataclass(frozen=True)
+class Disagreements:
+    """What a person found, and what two readings of one study show."""
+
+    found: tuple[DisagreementRecord, ...]
+    of_studies: tuple[DisagreementRecord, ...]
+
+
+def disagreements(modality: str | None) -> Disagreements:
+    """Where reviews contradict each other or themselves.
+
+    Raises
+    ------
+    UnknownTermError
+        The modality is no word of the vocabulary.
+    """
+    with Store().connect() as connection:
+        of_studies = same_study(queries.arms(connection))
+        found = stored(connection)
+    return Disagreements(concerning(found, modality), concerning(of_studies, modality))
+
+
+def studies(wanted: StudyFilter) -> Listing:
+    """Studies that fit; modality and anatomy as people type them.
+
+    Raises
+    ------
+    UnknownTermError
+        A word is in no vocabulary.
+    """
+    changes_ = {
+        "modality": MODALITY.resolve(wanted.modality) if wanted.modality else None,
+        "anatomy": ANATOMY.resolve(wanted.anatomy) if wanted.anatomy else None,
+    }
+    with Store().connect() as connection:
+        return listing.find(connection, wanted.model_copy(update=changes_))
+
+
+@dataclass(frozen=True)
+class StudyShown:
+    """One study with all extractions, and where its reviews contradict each other."""
+
+    page: StudyPage
+    conflicts: tuple[DisagreementRecord, ...]
+
+
+def study(key: str) -> StudyShown:
+    """Everything that is stored of one study."""
+    store = Store()
+    with store.connect() as connection:
+        page = listing.show(connection, key)
+        arms = queries.arms(connection, study=key)
+    return StudyShown(page, same_study(arms))
+
+
+def schema() -> tuple[tuple[str, str, int], ...]:
+    """Tables and views that may be asked, with a line on each and the number of rows."""
+    with Store().connect() as connection:
+        counts = listing.counts(connection)
+    return tuple((name, line, counts[name]) for name, line in CATALOGUE.items())

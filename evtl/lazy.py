@@ -1,0 +1,37 @@
+"""Commands that are imported when they are called, so that `evtl recommend` starts fast."""
+
+from importlib import import_module
+from typing import Any
+
+import typer.main
+from typer.core import TyperGroup
+
+#: Command -> module whose `app` has it, in the order of the help.
+MODULES = {
+    "studies": "evtl.commands.evidence",
+    "schema": "evtl.commands.evidence",
+    "reproduce": "evtl.commands.evidence",
+    "disagreements": "evtl.commands.evidence",
+    "plot": "evtl.commands.plot",
+    "import": "evtl.commands.corpus",
+    "export": "evtl.commands.corpus",
+    "changes": "evtl.commands.corpus",
+    "undo": "evtl.commands.corpus",
+    "release": "evtl.commands.corpus",
+    "diff": "evtl.commands.corpus",
+}
+
+
+class LazyGroup(TyperGroup):
+    """The command line, which knows where its commands are before they are imported."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of all commands."""
+        return [*super().list_commands(ctx), *MODULES]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of a name, imported now if it was not yet."""
+        if cmd_name not in MODULES:
+            return super().get_command(ctx, cmd_name)
+        group = typer.main.get_group(import_module(MODULES[cmd_name]).app)
+        return group.commands[cmd_name]

@@ -17,7 +17,7 @@ from evidence.prisma import FlowStep, StepKind
 from evidence.records import Record
 from evidence.schema_living import identified
 from evidence.schema_reviews import flow_step
-from evidence.screening import Progress, Protocol, progress
+from evidence.screening import Progress, Protocol, progress, searched
 from evidence.store import Store
 
 #: Reason of a full-text exclusion that PRISMA 2020 counts apart: nobody could get the text.
@@ -47,10 +47,18 @@ def flow(store: Store, protocol: Protocol) -> Flow:
         The review has neither, or none was named and there is not just one that lives.
     """
     with store.connect() as connection:
-        lives = select(identified.c.review).where(identified.c.review == protocol.review)
-        if protocol.review is None or connection.execute(lives).first() is not None:
+        lives = searched(connection)
+        if protocol.review in lives or (protocol.review is None and len(lives) == 1):
             return _living(connection, progress(connection, protocol))
-        return _published(connection, protocol.review)
+        if steps := _printed(connection, protocol.review):
+            return Flow(review=str(protocol.review), living=False, steps=steps)
+        printed = connection.scalars(select(flow_step.c.review).distinct())
+        which = "name a review" if protocol.review is None else f"no flow of {protocol.review!r}"
+        msg = (
+            f"{which}; counted: {', '.join(lives) or 'none'}; printed: "
+            f"{', '.join(sorted(printed))}; evtl import FILE --review KEY brings records to count"
+        )
+        raise EvidenceError(msg)
 
 
 def _living(connection: Connection, now: Progress) -> Flow:
@@ -59,22 +67,13 @@ def _living(connection: Connection, now: Progress) -> Flow:
     return Flow(review=now.review, living=True, steps=steps)
 
 
-def _published(connection: Connection, review: str) -> Flow:
+def _printed(connection: Connection, review: str | None) -> tuple[FlowStep, ...]:
     query = select(flow_step).where(flow_step.c.review == review).order_by(flow_step.c.position)
     names = ("label", "kind", "n_printed", "n_derived", "note")
-    steps = tuple(
+    return tuple(
         FlowStep.model_validate({name: row[name] for name in names})
         for row in connection.execute(query).mappings()
     )
-    if not steps:
-        printed = sorted(connection.scalars(select(flow_step.c.review).distinct()))
-        lives = sorted(connection.scalars(select(identified.c.review).distinct()))
-        msg = (
-            f"review {review!r} has no flow; reviews with one: {', '.join(lives + printed)}; "
-            "evtl import FILE --review KEY brings records"
-        )
-        raise EvidenceError(msg)
-    return Flow(review=review, living=False, steps=steps)
 
 
 def counted(sources: Iterable[str], courses: Mapping[str, Course]) -> tuple[FlowStep, ...]:

@@ -105,20 +105,24 @@ def living_review(connection: Connection, asked: str | None) -> str:
     EvidenceError
         There is no such review, or several and none was named.
     """
-    searched = sorted(connection.scalars(select(identified.c.review).distinct()))
-    if asked in searched:
+    there = searched(connection)
+    if asked in there:
         return str(asked)
-    if asked is None and len(searched) == 1:
-        return str(searched[0])
-    msg = f"{_unclear(connection, asked)}; "
-    msg += f"records were identified in: {', '.join(searched) or 'no review yet'}; "
-    msg += "evtl import FILE --review KEY brings records"
+    if asked is None and len(there) == 1:
+        return there[0]
+    msg = f"{_unclear(connection, asked)}; records were identified in: "
+    msg += f"{', '.join(there) or 'no review yet'}; evtl import FILE --review KEY brings records"
     raise EvidenceError(msg)
+
+
+def searched(connection: Connection) -> list[str]:
+    """Keys of the reviews that have identified records."""
+    return sorted(connection.scalars(select(identified.c.review).distinct()))
 
 
 def _unclear(connection: Connection, asked: str | None) -> str:
     if asked is None:
-        return "which review? name it with --review"
+        return "name a review (--review)"
     known = connection.execute(select(review.c.key).where(review.c.key == asked)).first()
     return f"review {asked!r} has no identified records" if known else f"no review {asked!r}"
 

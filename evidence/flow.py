@@ -93,10 +93,11 @@ def counted(sources: Iterable[str], courses: Mapping[str, Course]) -> tuple[Flow
     first = [course.title_abstract for course in courses.values()]
     second = [course.full_text for course in courses.values() if course.full_text is not None]
     n_duplicates = n_records.total() - len(first)
+    screened = f"studies {_done(first, 'screened', 'to screen')} by title and abstract"
     steps = [
         _step("records identified", "identified", n_records.total(), sources=_ranked(n_records)),
         _step("duplicate records removed", "duplicates", n_duplicates),
-        _step("studies screened by title and abstract", "screened", len(first)),
+        _step(screened, "screened", len(first)),
         _step("excluded by title and abstract", "excluded", len(_in(first, "exclude"))),
         *_awaiting(first),
         *_full_text(second),
@@ -116,7 +117,8 @@ def _full_text(outcomes: list[Outcome]) -> Iterable[FlowStep]:
     if n_missing:
         yield _step("full texts sought", "full_text", len(outcomes))
         yield _step("full texts not retrieved", "excluded", n_missing)
-    yield _step("full texts assessed", "full_text", len(outcomes) - n_missing)
+    label = f"full texts {_done(outcomes, 'assessed', 'to assess')}"
+    yield _step(label, "full_text", len(outcomes) - n_missing)
     yield _step("excluded by full text", "excluded", reasons.total(), reasons=_ranked(reasons))
     yield from _awaiting(outcomes)
 
@@ -124,6 +126,11 @@ def _full_text(outcomes: list[Outcome]) -> Iterable[FlowStep]:
 def _awaiting(outcomes: list[Outcome]) -> Iterable[FlowStep]:
     for state, label in _AWAITING.items():
         yield _step(label, "awaiting", len(_in(outcomes, state)))
+
+
+def _done(outcomes: Iterable[Outcome], past: str, future: str) -> str:
+    """The word for a step that is over, or for one that is not."""
+    return future if any(one.state in _AWAITING for one in outcomes) else past
 
 
 def _in(outcomes: Iterable[Outcome], state: str) -> list[Outcome]:

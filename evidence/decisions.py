@@ -56,8 +56,8 @@ class PairAgreement(Record):
     Attributes
     ----------
     n_revised : int
-        Studies among them of which one of the two changed a decision after it was taken. Where
-        they did so because they had talked, kappa says too much.
+        Studies among them on which one of the two decides otherwise than at first. Where they do
+        so because they talked, kappa says too much.
     """
 
     stage: Stage
@@ -134,7 +134,7 @@ def agreement(
     rows : iterable of ScreeningRow
         Decisions as they stand.
     revised : collection of (study, stage, person)
-        Decisions that were another before.
+        Decisions that are not the ones first taken.
     """
     said: dict[tuple[Stage, str], dict[str, str]] = defaultdict(dict)
     for row in rows:

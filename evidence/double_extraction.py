@@ -86,28 +86,34 @@ def read_study(store: Store, reader: str, file: str, data: bytes) -> ChangeSet |
     EvidenceError
         The person adjudicates a field of the study already.
     """
+    lines = _sheet(file, data)
+    studies = [line.row.key for line in lines]
+    reason = Reason(reader, f"extraction of {_names(studies)}", "reading")
+    with store.begin() as connection:
+        _try(connection, lines, reason)
+        before = [row for key in studies for row in _rows(connection, *key)]
+        _refuse_own_adjudication(before, reader)
+        puts = [
+            Line(file, line.line, row)
+            for line in lines
+            if isinstance(line.row, StudyRow)
+            for row in readings(line.row, reader)
+        ]
+        kept = {line.row.key for line in puts}
+        gone = [row.key for row in before if row.reader == reader and row.key not in kept]
+        changes = Changes({"readings.csv": puts}, {"readings.csv": gone})
+        return apply(connection, changes, reason)
+
+
+def _sheet(file: str, data: bytes) -> list[Line]:
+    """Validated rows of a reader's file."""
     problems: list[Problem] = []
     lines = read_file(file, data, CODECS["studies.csv"], problems)
     if not (lines or problems):
         problems.append(Problem(file, 2, "-", "no row", "a row for each study that was read"))
     if problems:
         raise IngestError(tuple(problems))
-    puts = [
-        Line(file, line.line, row)
-        for line in lines
-        if isinstance(line.row, StudyRow)
-        for row in readings(line.row, reader)
-    ]
-    studies = [line.row.key for line in lines]
-    with store.begin() as connection:
-        before = [row for key in studies for row in _rows(connection, *key)]
-        _refuse_own_adjudication(before, reader)
-        kept = {line.row.key for line in puts}
-        gone = [row.key for row in before if row.reader == reader and row.key not in kept]
-        reason = Reason(reader, f"extraction of {_names(studies)}", "reading")
-        return apply(
-            connection, Changes({"readings.csv": puts}, {"readings.csv": gone}), reason
-        )  # fmt: skip
+    return lines
 
 
 def readings(row: StudyRow, reader: str) -> tuple[ReadingRow, ...]:
@@ -221,6 +227,13 @@ def _rows(connection: Connection, review: str | None, study: str | None) -> list
     if study is not None:
         query = query.where(reading.c.study == study)
     return [ReadingRow.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def _try(connection: Connection, lines: Sequence[Line], reason: Reason) -> None:
+    """See whether the store would take these extractions, and take them back."""
+    with connection.begin_nested() as trial:
+        apply(connection, Changes({"studies.csv": lines}), reason)
+        trial.rollback()
 
 
 def _names(studies: Sequence[Key]) -> str:

@@ -229,15 +229,17 @@ def _studies(connection: Connection, keys: Sequence[str]) -> tuple[ToScreen, ...
 
 
 def _revised(connection: Connection, rows: Iterable[ScreeningRow]) -> set[Judgement]:
-    """Decisions that were another before, from the change sets."""
-    query = select(change.c.row_key, change.c.before).where(
-        (change.c.file == "screening.csv") & change.c.before.is_not(None)
+    """Decisions that are not the ones first taken, from the change sets."""
+    query = (
+        select(change.c.row_key, change.c.before)
+        .where((change.c.file == "screening.csv") & change.c.before.is_not(None))
+        .order_by(change.c.change_set)
     )
-    now = {row.key: row.decision for row in rows}
-    found = set()
-    for row_key, before in connection.execute(query):
-        key = tuple(json.loads(row_key))
-        if key in now and now[key] != before["decision"]:
-            _, study_key, stage, reviewer = key
-            found.add((study_key, stage, reviewer))
-    return found
+    first: dict[tuple[str, ...], str] = {}
+    for key, before in connection.execute(query):
+        first.setdefault(tuple(json.loads(key)), before["decision"])
+    return {
+        (row.study_key, row.stage, row.reviewer)
+        for row in rows
+        if first.get(row.key, row.decision) != row.decision
+    }

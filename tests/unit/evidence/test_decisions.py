@@ -1,5 +1,7 @@
 """What decisions come to does not depend on their order, and nobody is needed twice."""
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +30,7 @@ def decided(draw: st.DrawFn) -> list[ScreeningRow]:
 
 @given(decided(), st.randoms(), st.integers(1, 3))
 def test_the_order_of_decisions_never_changes_where_a_study_stands(
-    rows: list[ScreeningRow], random: "st.random.Random", n: int
+    rows: list[ScreeningRow], random: Random, n: int
 ) -> None:
     shuffled = list(rows)
     random.shuffle(shuffled)

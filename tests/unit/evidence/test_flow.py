@@ -5,12 +5,12 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.decisions import Course, Outcome, courses
+from evidence.decisions import Course, Outcome, State, courses
 from evidence.flow import counted
 from evidence.prisma import FlowStep
 from tests.unit.evidence.living import adjudication, decision
 
-STATES = st.sampled_from(["pending", "include", "exclude", "conflict"])
+STATES: st.SearchStrategy[State] = st.sampled_from(["pending", "include", "exclude", "conflict"])
 REASONS = st.sampled_from(["no images", "animals", "not retrieved"])
 
 

@@ -138,15 +138,15 @@ def test_values_arrive_as_sqlite_has_them(store: Store) -> None:
 
 def test_a_path_may_have_any_name(store: Store, tmp_path: Path) -> None:
     odd = tmp_path / "a?mode=rwc#b%41 é.sqlite"
-    store.path = store.path.rename(odd)
+    store.url = store.url.set(database=str(store.path.rename(odd)))
     assert questions.question(store, "SELECT count(*) FROM review").rows == ((4,),)
 
 
 def test_a_question_is_answered_while_somebody_writes(store: Store) -> None:
     with store.begin() as connection:
         connection.execute(text("DELETE FROM run_metric"))
-        connection.execute(text("UPDATE study SET year = 1"))
-        assert questions.question(store, "SELECT min(year) > 1 FROM study").rows == ((1,),)
+        connection.execute(text("UPDATE study SET year = 1001"))
+        assert questions.question(store, "SELECT min(year) > 1001 FROM study").rows == ((1,),)
 
 
 @pytest.mark.usefixtures("hasty")
@@ -236,10 +236,3 @@ def test_a_bound_and_a_range_are_not_points(store: Store) -> None:
     sql = "select operator, value, value_high from study_features where study_key = '{}'"
     assert questions.question(store, sql.format("peng-2019")).rows == ((">", 0.828, None),)
     assert questions.question(store, sql.format("cicero-2017")).rows == (("range", 0.85, 0.96),)
-
-
-def test_the_connection_itself_cannot_write(store: Store) -> None:
-    connection = store.read_only()
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        connection.execute("DELETE FROM study")
-    connection.close()

@@ -18,7 +18,8 @@ from sqlalchemy.engine import URL
 from evidence import postgres, postgres_questions, questions, schema
 from evidence.errors import EvidenceError, QueryRefusedError
 from evidence.ingest import load_corpus
-from evidence.store import Store, shipped
+from evidence.shipped import shipped
+from evidence.store import Store
 from tests.integration.attacks import (
     BOMBS,
     HARMLESS,

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from evidence.latex import plain_text
 from evidence.reference import Reference, normal_doi, normal_pmid
 from evidence.rows import PublicationRow
-from evidence.store import shipped
+from evidence.shipped import shipped
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-StepKind = Literal["identified", "duplicates", "screened", "excluded", "full_text", "included"]
-#: Kinds that leave the flow; the others make it, each in its phase.
-ASIDE = frozenset({"duplicates", "excluded"})
+StepKind = Literal[
+    "identified", "duplicates", "screened", "excluded", "awaiting", "full_text", "included"
+]
+#: Kinds that leave the flow or wait beside it; the others make it, each in its phase.
+ASIDE = frozenset({"duplicates", "excluded", "awaiting"})
 _PHASES: dict[str, str] = {
     "identified": "Identification",
     "screened": "Screening",

@@ -62,13 +62,18 @@ def _json(result: Answer) -> str:
 
 def table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     """Left-aligned columns under a rule; control characters are shown as blanks."""
-    flat = [["".join(c if c.isprintable() else " " for c in cell) for cell in r] for r in cells]
+    flat = [[printable(cell) for cell in row] for row in cells]
     widths = [max(map(len, column)) for column in zip(columns, *flat, strict=True)]
     rule = ["-" * width for width in widths]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in [columns, rule, *flat]
     )
+
+
+def printable(text: str) -> str:
+    """A text in one line, without what would steer a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def recommendation(found: Recommendation, top: int) -> str:

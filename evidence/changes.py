@@ -77,6 +77,7 @@ def apply(connection: Connection, changes: Changes, reason: Reason) -> ChangeSet
     problems = [
         *duplicates(changes.puts),
         *broken_links(changes.puts, _stored(connection, changes)),
+        *_unstorable(changes),
     ]
     if problems:
         raise IngestError(tuple(problems))

@@ -208,6 +208,21 @@ def sample_data(
     typer.echo(f"{count} SYNTHETIC images written to {folder}")
 
 
+#: Module -> extra that brings it; every other one is for training.
+EXTRAS = {
+    **dict.fromkeys(("bibtexparser", "matplotlib", "rispy", "statsmodels"), "review"),
+    **dict.fromkeys(("psycopg", "sqlglot"), "postgres"),
+}
+
+
+def _missing(module: str) -> str:
+    extra = EXTRAS.get(module.partition(".")[0], "train")
+    return (
+        f"{module} is not installed: this needs the extra [{extra}]; run "
+        f"pip install '.[{extra}]' in the checkout, or make install"
+    )
+
+
 def main() -> None:
     """Run the command line; an expected error is one message on stderr and exit status 1."""
     # A polite request to end is an error like any other: a training then says why it stopped.
@@ -219,10 +234,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith(("evidence", "recommender", "trainer", "evtl")):
             raise
-        sys.exit(
-            f"evtl: {error.name} is not installed: training needs the extra [train]; run "
-            "pip install '.[train]' in the checkout, or make install"
-        )
+        sys.exit(f"evtl: {_missing(error.name or '')}")
     except BrokenPipeError:
         # The reader has seen enough; keep the interpreter from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,16 +10,11 @@ from evidence.imports import OWN_REVIEW, Search
 from evidence.releases import NOW
 from evtl import corpus_services as services
 from evtl import render_corpus as render
+from evtl.commands.options import By, FormatOption, JsonOption
 from evtl.page import show
 from evtl.render import Format
 
 app = typer.Typer()
-
-By = Annotated[
-    str | None, typer.Option("--by", help="Who does it; default EVTL_ACTOR, else the login name.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to write the rows.")]
 
 
 @app.command("import")

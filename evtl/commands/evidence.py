@@ -9,13 +9,11 @@ from pydantic import ValidationError
 from evidence.listing import StudyFilter
 from evtl import corpus_services as services
 from evtl import render_evidence as render
+from evtl.commands.options import FormatOption, JsonOption
 from evtl.page import show
 from evtl.render import Format
 
 app = typer.Typer()
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to write the rows.")]
 
 
 @app.command()

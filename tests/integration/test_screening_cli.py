@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from evidence.store import Store
+from tests.integration.commands import evtl, refused
 from tests.integration.living import STUDIES, add_review
-from tests.integration.test_cli import evtl, refused
 from tests.integration.test_screening import sheet
 from tests.unit.evidence.living import REVIEW
 

@@ -16,7 +16,17 @@ class UnknownTermError(EvidenceError):
 
 
 class QueryRefusedError(EvidenceError):
-    """A query is something other than one read-only SELECT, or exceeds its limits."""
+    """A query is something other than one read-only SELECT, or exceeds its limits.
+
+    Attributes
+    ----------
+    position : int
+        Which of several queries it is, from 0.
+    """
+
+    def __init__(self, message: str, position: int = 0) -> None:
+        super().__init__(message)
+        self.position = position
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import math
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import cache
 from typing import Any, LiteralString
@@ -23,7 +23,7 @@ from psycopg.types.string import TextLoader
 from evidence import questions
 from evidence.errors import EvidenceError, QueryRefusedError
 from evidence.postgres import reader_url
-from evidence.postgres_tree import SCHEMA, only_select
+from evidence.postgres_tree import SCHEMA, column_names, only_select
 from evidence.questions import Answer
 from evidence.store import Store
 
@@ -51,8 +51,8 @@ WHERE CASE WHEN octet_length(asked::text) <= {row_bytes} THEN true
 """
 
 
-def ask_postgres(store: Store, query: str) -> Answer:
-    """Answer one SELECT within the limits of `evidence.questions`.
+def ask_postgres(store: Store, statements: Sequence[str]) -> tuple[Answer, ...]:
+    """Answer SELECTs within the limits of `evidence.questions`.
 
     Values come back as SQLite gives them: truth as 1 or 0; ``numeric`` as an int where it has no
     decimals and fits 64 bits, else as a float; not-a-number as None. Whatever else is no number,
@@ -65,17 +65,34 @@ def ask_postgres(store: Store, query: str) -> Answer:
     EvidenceError
         The role that asks is missing, cannot log in, or can write.
     """
-    statement = only_select(query, questions.READABLE, questions.SAFE_FUNCTIONS)
-    with closing(_connected(store)) as connection, _watched(connection) as overdue:
-        try:
-            _begin(connection)
-            return _bounded(connection, statement)
-        except (psycopg.Error, UnicodeError) as error:
-            reason = "interrupted" if overdue.is_set() else _reason(error)
-            raise QueryRefusedError(questions.refusal(reason)) from error
-        finally:
-            with suppress(psycopg.Error):
-                connection.execute("ROLLBACK")
+    found: list[Answer] = []
+    try:
+        _checked(statements[0])  # what is no question needs no connection
+        with closing(_connected(store)) as connection, _watched(connection) as overdue:
+            for statement in statements:
+                found.append(_answered(connection, _checked(statement), overdue))
+    except QueryRefusedError as error:
+        error.position = len(found)
+        raise
+    return tuple(found)
+
+
+def _checked(statement: str) -> str:
+    return only_select(statement, questions.READABLE, questions.SAFE_FUNCTIONS)
+
+
+def _answered(
+    connection: psycopg.Connection[Any], statement: str, overdue: threading.Event
+) -> Answer:
+    try:
+        _begin(connection)
+        return _bounded(connection, statement)
+    except (psycopg.Error, UnicodeError) as error:
+        reason = "interrupted" if overdue.is_set() else _reason(error)
+        raise QueryRefusedError(questions.refusal(reason)) from error
+    finally:
+        with suppress(psycopg.Error):
+            connection.execute("ROLLBACK")
 
 
 def _connected(store: Store) -> psycopg.Connection[Any]:
@@ -149,7 +166,7 @@ def _bounded(connection: psycopg.Connection[Any], statement: str) -> Answer:
     """Rows up to `QUERY_ROWS` and about `QUERY_BYTES`, one at a time over the line."""
     # Prepared, for the extended protocol; without rows, for the names that an empty answer has.
     described = connection.execute(_limited(statement, 0), prepare=True).description or ()
-    columns = tuple(column.name for column in described)
+    columns = column_names(statement, [column.name for column in described])
     rows: list[tuple[Any, ...]] = []
     size = 0
     for row in connection.cursor().stream(_limited(statement, questions.QUERY_ROWS + 1)):

@@ -5,9 +5,9 @@ holds by itself should this parser and PostgreSQL's ever understand a text diffe
 """
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
-from sqlglot import Dialect, TokenType, exp
+from sqlglot import Dialect, Token, TokenType, exp
 from sqlglot.errors import SqlglotError
 
 from evidence.errors import QueryRefusedError
@@ -105,3 +105,53 @@ def _is_readable(table: exp.Table, readable: set[str]) -> bool:
 def _names(function: exp.Func) -> list[str]:
     named = isinstance(function, exp.Anonymous | exp.AnonymousAggFunc)
     return [name.lower() for name in ([function.name] if named else function.sql_names())]
+
+
+def column_names(sql: str, given: Sequence[str]) -> tuple[str, ...]:
+    """Names of an answer's columns as SQLite gives them: an expression without one is its text.
+
+    Parameters
+    ----------
+    sql : str
+        One SELECT that `only_select` let pass.
+    given : sequence of str
+        PostgreSQL's names, which stay where they were written or are a column's.
+    """
+    trees = _parsed(sql)[1]
+    selected = trees[0].selects if isinstance(trees[0], exp.Query) else []
+    texts = _selected_texts(sql)
+    starred = any(item.is_star for item in selected)
+    if starred or not len(given) == len(selected) == len(texts):
+        return tuple(given)
+    return tuple(
+        name if isinstance(item, exp.Alias | exp.Column) else text
+        for name, item, text in zip(given, selected, texts, strict=True)
+    )
+
+
+def _selected_texts(sql: str) -> list[str]:
+    """What stands between the commas of the outermost SELECT, as it is written."""
+    depth, inside = 0, False
+    items: list[list[Token]] = []
+    for token in Dialect.get_or_raise("postgres").tokenize(sql):
+        depth += _DEPTHS.get(token.token_type, 0)
+        if depth == 0 and token.token_type == TokenType.SELECT and not inside:
+            inside, items = True, [[]]
+        elif inside and depth == 0 and token.token_type in _ENDS:
+            break
+        elif inside and depth == 0 and token.token_type == TokenType.COMMA:
+            items.append([])
+        elif inside and token.token_type not in _BEFORE:
+            items[-1].append(token)
+    return [sql[item[0].start : item[-1].end + 1] for item in items if item]
+
+
+_DEPTHS = {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}
+_BEFORE = frozenset({TokenType.DISTINCT, TokenType.ALL})
+_ENDS = frozenset(
+    {
+        TokenType.FROM, TokenType.WHERE, TokenType.GROUP_BY, TokenType.HAVING, TokenType.ORDER_BY,
+        TokenType.LIMIT, TokenType.OFFSET, TokenType.UNION, TokenType.INTERSECT, TokenType.EXCEPT,
+        TokenType.WINDOW,
+    }
+)  # fmt: skip

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,31 +80,45 @@ def question(store: Store, sql: str) -> Answer:
     EvidenceError
         PostgreSQL has no role that may ask, and none can be made; the message says what to do.
     """
-    if len(sql) > QUERY_CHARACTERS:
-        msg = f"the query has {len(sql)} characters, at most {QUERY_CHARACTERS} can be answered"
-        raise QueryRefusedError(msg)
-    if not _SELECT.match(sql):
-        msg = f"only one SELECT is answered here, found {sql[:40]!r}; the store is read-only"
-        raise QueryRefusedError(msg)
-    if "\0" in sql:
-        msg = "the query cannot be answered: it contains a null character"
-        raise QueryRefusedError(msg)
+    return answers(store, [sql])[0]
+
+
+def answers(store: Store, statements: Sequence[str]) -> tuple[Answer, ...]:
+    """Answer several SELECTs, each as `question` does, within the time of one.
+
+    Raises
+    ------
+    QueryRefusedError
+        One cannot be answered; the error says which.
+    EvidenceError
+        As for `question`.
+    """
+    for position, sql in enumerate(statements):
+        if reason := _objection(sql):
+            raise QueryRefusedError(reason, position)
     with _turns:
         if store.dialect == "sqlite":
-            return _ask_sqlite(store.path, sql)
+            return _read(*_converse(json.dumps(_task(store.path, statements)).encode()))
         from evidence.postgres_questions import ask_postgres  # noqa: PLC0415  (an extra)
 
-        return ask_postgres(store, sql)
+        return ask_postgres(store, statements)
 
 
-def _ask_sqlite(path: Path, sql: str) -> Answer:
-    return _read(*_converse(json.dumps(_task(path, sql)).encode()))
+def _objection(sql: str) -> str:
+    """Why a text need not be sent to a database; empty where it may be."""
+    if len(sql) > QUERY_CHARACTERS:
+        return f"the query has {len(sql)} characters, at most {QUERY_CHARACTERS} can be answered"
+    if not _SELECT.match(sql):
+        return f"only one SELECT is answered here, found {sql[:40]!r}; the store is read-only"
+    if "\0" in sql:
+        return "the query cannot be answered: it contains a null character"
+    return ""
 
 
-def _task(path: Path, sql: str) -> Task:
+def _task(path: Path, statements: Sequence[str]) -> Task:
     return {
         "uri": f"{path.as_uri()}?mode=ro",
-        "sql": sql,
+        "questions": list(statements),
         "tables": list(READABLE),
         "functions": sorted(SAFE_FUNCTIONS),
         "seconds": QUERY_TIMEOUT_S,
@@ -147,16 +162,24 @@ def _kill(child: "subprocess.Popen[bytes]") -> None:
         os.killpg(child.pid, signal.SIGKILL)
 
 
-def _read(said: bytes, late: bool) -> Answer:
-    """Answer of a child's lines; a child that breaks or is ended leaves no last one."""
-    *lines, last = said.removesuffix(b"\n").split(b"\n")
-    words = last[:200].decode(errors="replace")
-    broken = "interrupted" if late else f"the process that asks SQLite broke: {words}"
-    end = _end(last) or {"refused": broken}
-    if "refused" in end:
-        raise QueryRefusedError(refusal(end["refused"]))
-    columns, *rows = map(json.loads, lines)
-    return Answer(tuple(columns), tuple(tuple(map(_value, row)) for row in rows), **end)
+def _read(said: bytes, late: bool) -> tuple[Answer, ...]:
+    """Answers of a child's lines; a child that breaks or is ended leaves one without its end."""
+    found: list[Answer] = []
+    lines: list[bytes] = []
+    for line in said.removesuffix(b"\n").split(b"\n"):
+        if (end := _end(line)) is None:
+            lines.append(line)
+            continue
+        if "refused" in end:
+            raise QueryRefusedError(refusal(end["refused"]), len(found))
+        columns, *rows = map(json.loads, lines)
+        found.append(Answer(tuple(columns), tuple(tuple(map(_value, r)) for r in rows), **end))
+        lines = []
+    if lines:
+        words = lines[-1][:200].decode(errors="replace")
+        broken = "interrupted" if late else f"the process that asks SQLite broke: {words}"
+        raise QueryRefusedError(refusal(broken), len(found))
+    return tuple(found)
 
 
 def _end(line: bytes) -> dict[str, Any] | None:

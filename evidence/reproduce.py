@@ -5,18 +5,18 @@ row, so that nothing is bent to fit.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection
 
 from evidence.codecs import CODECS
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, QueryRefusedError
+from evidence.questions import Answer, answers
 from evidence.records import Record
+from evidence.store import Store
 from evidence.vocabulary import Verdict
 
 #: Unit of a figure that is a set of references; every other unit is a number.
@@ -121,7 +121,7 @@ def _number(unit: str, answer: Sequence[Sequence[Any]]) -> tuple[Fraction, str]:
     parts = [_exact(value) for value in answer[0]]
     if len(parts) == 1:
         return parts[0], ""
-    detail = f"{answer[0][0]} of {answer[0][1]}"
+    detail = " of ".join(f"{float(part):.10g}" for part in parts)
     if not parts[1]:
         msg = f"{detail}, which is no share"
         raise EvidenceError(msg)
@@ -164,14 +164,15 @@ def _ordered(references: Iterable[str]) -> list[str]:
     return sorted(references, key=lambda item: (len(item), item))
 
 
-def reproduce(connection: Connection, figures: Iterable[PrintedFigure]) -> tuple[Reproduction, ...]:
+def reproduce(store: Store, figures: Sequence[PrintedFigure]) -> tuple[Reproduction, ...]:
     """Recompute every figure from the rows of the store, in the order given.
+
+    The queries are rows of the store themselves and may have come with an import: they are asked
+    as questions of anybody, which can do nothing but read.
 
     Parameters
     ----------
-    connection : sqlalchemy.Connection
-        Nothing can be written through it meanwhile.
-    figures : iterable of PrintedFigure
+    figures : sequence of PrintedFigure
         Those without a query come back as not answerable.
 
     Raises
@@ -179,28 +180,20 @@ def reproduce(connection: Connection, figures: Iterable[PrintedFigure]) -> tuple
     EvidenceError
         A query cannot be answered; the message names its figure.
     """
-    with _read_only(connection):
-        return tuple(_reproduced(connection, figure) for figure in figures)
-
-
-@contextmanager
-def _read_only(connection: Connection) -> Iterator[None]:
-    """Let the database itself refuse to write."""
-    if connection.dialect.name != "sqlite":
-        connection.execute(text("SET TRANSACTION READ ONLY"))
-        yield
-        return
-    connection.execute(text("PRAGMA query_only = 1"))
+    asked = [figure for figure in figures if figure.query]
     try:
-        yield
-    finally:
-        connection.execute(text("PRAGMA query_only = 0"))
+        given = iter(answers(store, [figure.query for figure in asked]) if asked else ())
+    except QueryRefusedError as error:
+        figure = asked[error.position].figure
+        msg = f"figure {figure}: its query cannot be answered: {error}"
+        raise EvidenceError(msg) from error
+    return tuple(_reproduced(figure, given) for figure in figures)
 
 
-def _reproduced(connection: Connection, figure: PrintedFigure) -> Reproduction:
+def _reproduced(figure: PrintedFigure, given: Iterator[Answer]) -> Reproduction:
     found, verdict = Comparison("", agrees=False, detail=""), figure.verdict
     if figure.query:
-        found = _compared(connection, figure)
+        found = _compared(figure, given)
         verdict = _verdict(figure.verdict, agrees=found.agrees)
     return Reproduction(
         figure=figure,
@@ -211,13 +204,9 @@ def _reproduced(connection: Connection, figure: PrintedFigure) -> Reproduction:
     )
 
 
-def _compared(connection: Connection, figure: PrintedFigure) -> Comparison:
+def _compared(figure: PrintedFigure, given: Iterator[Answer]) -> Comparison:
     try:
-        answer = connection.execute(text(figure.query)).all()
-        return compare(figure.printed, figure.unit, answer)
-    except SQLAlchemyError as error:
-        msg = f"figure {figure.figure}: its query cannot be answered: {error.args[0]}"
-        raise EvidenceError(msg) from error
+        return compare(figure.printed, figure.unit, next(given).rows)
     except EvidenceError as error:
         msg = f"figure {figure.figure}: its query gives {error}"
         raise EvidenceError(msg) from error

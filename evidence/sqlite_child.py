@@ -1,9 +1,10 @@
-"""Answer one question to an SQLite file, in a process of its own that may be killed at any time.
+"""Answer questions to an SQLite file, in a process of its own that may be killed at any time.
 
 `evidence.questions` runs this file as a script. It needs the standard library only, so that it
 starts in milliseconds. It reads one JSON object from stdin, `Task`, and writes lines of JSON to
-stdout: the names of the columns, a list for each row, and last either ``{"truncated": bool}`` or
-``{"refused": reason}``. Bytes travel as ``{"hex": digits}``. POSIX only.
+stdout, for each question: the names of the columns, a list for each row, and last either
+``{"truncated": bool}`` or ``{"refused": reason}``, after which there is nothing more. Bytes travel
+as ``{"hex": digits}``. POSIX only.
 
 References
 ----------
@@ -39,7 +40,7 @@ class Task(TypedDict):
     """What to answer, and within which limits (seconds, bytes, rows)."""
 
     uri: str
-    sql: str
+    questions: list[str]
     tables: list[str]
     functions: list[str]
     seconds: float
@@ -57,8 +58,10 @@ def main() -> None:
     task: Task = json.load(sys.stdin)
     confine(task)
     try:
-        for line in answer(task):
-            sys.stdout.buffer.write(line)
+        connection = locked_down(task)
+        for question in task["questions"]:
+            for line in answer(connection, question, task):
+                sys.stdout.buffer.write(line)
     except MemoryError:
         refuse("out of memory")
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
@@ -92,9 +95,9 @@ def line_of(value: Any) -> bytes:
     return text.encode() + b"\n"
 
 
-def answer(task: Task) -> Iterator[bytes]:
-    """Lines of the answer, up to the limits of rows and bytes."""
-    cursor = locked_down(task).execute(task["sql"])
+def answer(connection: sqlite3.Connection, question: str, task: Task) -> Iterator[bytes]:
+    """Lines of an answer, up to the limits of rows and bytes."""
+    cursor = connection.execute(question)
     yield line_of([column[0] for column in cursor.description])
     size = 0
     for count, row in enumerate(cursor):

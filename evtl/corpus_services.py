@@ -186,13 +186,14 @@ def reproduce(review: str | None) -> tuple[Reproduction, ...]:
     EvidenceError
         The review prints no figures here; the message lists those that do.
     """
-    with Store().connect() as connection:
+    store = Store()
+    with store.connect() as connection:
         figures = printed_figures(connection)
-        known = sorted({figure.review for figure in figures})
-        if review is not None and review not in known:
-            msg = f"no printed figures of {review!r} are stored; known: {', '.join(known)}"
-            raise EvidenceError(msg)
-        return recompute(connection, [f for f in figures if review in {None, f.review}])
+    known = sorted({figure.review for figure in figures})
+    if review is not None and review not in known:
+        msg = f"no printed figures of {review!r} are stored; known: {', '.join(known)}"
+        raise EvidenceError(msg)
+    return recompute(store, [f for f in figures if review in {None, f.review}])
 
 
 @dataclass(frozen=True)

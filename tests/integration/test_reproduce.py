@@ -60,15 +60,13 @@ MORID = {figure.figure: figure for figure in FIGURES if figure.review == "morid2
 
 
 @pytest.fixture
-def reproductions(store: Store) -> tuple[Reproduction, ...]:
-    with store.connect() as connection:
-        return reproduce(connection, FIGURES)
+def reproductions(either: Store) -> tuple[Reproduction, ...]:
+    return reproduce(either, FIGURES)
 
 
 def one(store: Store, **changes: str) -> Reproduction:
     figure = MORID["m-t3-approach-fine-tuning"].model_copy(update=changes)
-    with store.connect() as connection:
-        return reproduce(connection, [figure])[0]
+    return reproduce(store, [figure])[0]
 
 
 def test_every_line_of_the_file_is_valid_and_named_once() -> None:
@@ -178,11 +176,16 @@ def test_a_query_that_fails_names_its_figure(store: Store, query: str, message: 
         one(store, query=query)
 
 
-def test_nothing_can_be_written_meanwhile_and_again_afterwards(store: Store) -> None:
-    figure = MORID["m-a-included"]
-    with store.connect() as connection:
-        with pytest.raises(EvidenceError, match=r"m-a-included.*readonly"):
-            reproduce(connection, [figure.model_copy(update={"query": "DELETE FROM claim"})])
-        assert connection.execute(
-            text("DELETE FROM printed_cell WHERE review = 'kim2022'")
-        ).rowcount
+@pytest.mark.parametrize(
+    "query", ["SELECT name FROM sqlite_master", "SELECT pg_read_file('/etc/passwd')",
+              "SELECT load_extension('x')", "WITH x AS (SELECT 1) DELETE FROM claim"],
+)  # fmt: skip
+def test_an_imported_query_can_do_no_more_than_a_question(either: Store, query: str) -> None:
+    with pytest.raises(EvidenceError, match="its query cannot be answered: "):
+        one(either, query=query)
+
+
+def test_of_several_queries_the_one_that_fails_is_named(either: Store) -> None:
+    bad = FIGURES[7].model_copy(update={"query": "SELECT * FROM nothing"})
+    with pytest.raises(EvidenceError, match=f"^figure {FIGURES[7].figure}: .*cannot be answered"):
+        reproduce(either, [*FIGURES[:7], bad, *FIGURES[8:12]])

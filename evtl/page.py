@@ -12,7 +12,7 @@ def show(text: str) -> None:
     """Print a text; on a terminal that it does not fit, page by page (``PAGER``)."""
     height = shutil.get_terminal_size().lines
     if sys.stdout.isatty() and text.count("\n") + 2 > height:
-        os.environ.setdefault("LESS", "-R")  # lets colours through
+        os.environ.setdefault("LESS", "-RFX")  # lets colours through, leaves the text on screen
         pydoc.pager(text)
     else:
         typer.echo(text)

@@ -86,7 +86,7 @@ def recommendation(found: Recommendation, top: int) -> str:
 
 def wrapped(line: str) -> str:
     """A line in lines of `WIDTH` columns, continued two further in."""
-    text = line.lstrip(" ")
+    text = printable(line).lstrip(" ")
     indent = " " * (len(line) - len(text))
     return textwrap.fill(
         text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ",

@@ -11,7 +11,7 @@ from evidence.questions import Answer
 from evidence.reproduce import Reproduction
 from evtl.corpus_services import Disagreements, StudyShown
 from evtl.page import coloured
-from evtl.render import Format, answer, table, wrapped
+from evtl.render import Format, answer, printable, table, wrapped
 
 COLOURS = {"agrees": "green", "differs": "red", "contradicts": "yellow", "not_answerable": "white"}
 
@@ -64,7 +64,7 @@ def _study(shown: StudyShown) -> Iterator[str]:
 
 
 def _extraction(page: ExtractionPage) -> Iterator[str]:
-    yield f"{page.review}, {page.locator}; reference {page.reference} ({page.reading})"
+    yield wrapped(f"{page.review}, {page.locator}; reference {page.reference} ({page.reading})")
     if page.status == "known":
         yield "  known to this review; nothing was extracted"
     rows = [[fact.field, _short(fact.value), _short(_printed(fact))] for fact in page.facts]
@@ -92,7 +92,7 @@ def reproduction(shown: Sequence[Reproduction], found: Sequence[Reproduction]) -
     """Printed and recomputed figures side by side, causes below."""
     rows = [
         [
-            coloured(item.verdict, COLOURS[item.verdict]),
+            item.verdict,
             item.figure.printed or "(none)",
             item.recomputed or ("-" if item.verdict == "not_answerable" else "(none)"),
             item.figure.unit,
@@ -101,7 +101,12 @@ def reproduction(shown: Sequence[Reproduction], found: Sequence[Reproduction]) -
         ]
         for item in shown
     ]
-    lines = [table(["verdict", "printed", "rows give", "unit", "where", "what"], rows)]
+    head, rule, *body = table(
+        ["verdict", "printed", "rows give", "unit", "where", "what"], rows
+    ).split("\n")
+    lines = [head, rule]
+    for item, line in zip(shown, body, strict=True):
+        lines.append(coloured(item.verdict, COLOURS[item.verdict]) + line[len(item.verdict) :])
     causes = [item for item in shown if item.figure.cause and item.verdict != "agrees"]
     if causes:
         lines.append("\nWhy")
@@ -148,7 +153,7 @@ def _disagreements(found: Disagreements) -> Iterator[str]:
 
 
 def _sides(item: DisagreementRecord) -> Iterator[str]:
-    yield f"  {coloured(item.key, 'yellow')} ({item.topic})"
+    yield f"  {coloured(printable(item.key), 'yellow')} ({printable(item.topic)})"
     for side in item.sides:
         about = f" [{', '.join(side.modality)}]" if side.modality else ""
         study_key = f", study {side.study_key}" if side.study_key else ""

@@ -13,8 +13,13 @@ from evtl.page import show
 from evtl.render import Format
 from evtl.review_services import Ruling
 
-extract = typer.Typer(no_args_is_help=True, help="Extract studies by two people, field by field.")
-app = typer.Typer()
+extract = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Extract studies by two people, field by field.\n\n"
+    "Example: evtl extract add rows.csv --by anna",
+)
+app = typer.Typer(rich_markup_mode=None)
 app.add_typer(extract, name="extract")
 
 Study = Annotated[str, typer.Argument(help="Key of the study.")]

@@ -9,7 +9,7 @@ from evidence.vocabulary import ANATOMY, MODALITY, Metric
 from evtl import plots
 from evtl.plots import PlotOptions
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode=None)
 
 Kind = Literal["gap-map", "forest", "benchmarks", "years", "sizes", "approaches"]
 

@@ -12,7 +12,7 @@ from evtl.commands.options import FormatOption, JsonOption, ReviewersOption
 from evtl.page import show
 from evtl.render import Format
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command()

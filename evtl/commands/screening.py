@@ -21,8 +21,13 @@ from evtl.page import show
 from evtl.render import Format
 from evtl.review_services import Judgement
 
-screen = typer.Typer(no_args_is_help=True, help="Decide which studies a living review includes.")
-app = typer.Typer()
+screen = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Decide which studies a living review includes.\n\n"
+    "Example: evtl screen decide include doe-2024 --by anna",
+)
+app = typer.Typer(rich_markup_mode=None)
 app.add_typer(screen, name="screen")
 
 

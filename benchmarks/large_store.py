@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from evidence import schema
 from evidence.store import Store
@@ -51,6 +51,8 @@ def fill(store: Store, n_arms: int) -> None:
         for batch in batches(range(last + 1, last + 1 + n_arms // ARMS_PER_STUDY), 20_000):
             for table, rows in synthetic(batch, backbones).items():
                 connection.execute(table.insert(), rows)
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("ANALYZE"))  # as its autovacuum does after a while
 
 
 def batches(numbers: range, size: int) -> Iterator[range]:

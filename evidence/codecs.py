@@ -40,11 +40,11 @@ CODECS: dict[str, Codec] = {
             "studies.csv", StudyRow, schema.extraction, {**_STUDY, "table": "locator_table"}
         ),
         Codec("cells.csv", CellRow, schema.printed_cell, {**_CELL, "column": "column_name"}),
-        Codec("claims.csv", ClaimRow, schema.claim, {"claim": "key"}),
         Codec(
-            "printed_figures.csv", PrintedFigureRow, schema_reviews.printed_figure,
+            "printed_figures.csv", PrintedFigureRow, schema.printed_figure,
             {"figure": "key"},
         ),
+        Codec("claims.csv", ClaimRow, schema.claim, {"claim": "key"}),
         Codec("flow.csv", FlowRow, schema_reviews.flow_step),
         Codec("agreement.csv", AgreementRow, schema_reviews.rater_agreement),
         Codec("backbone_facts.csv", BackboneFactRow, schema_reviews.backbone_fact),

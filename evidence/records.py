@@ -133,7 +133,10 @@ class ArmRecord(Record):
 
 
 class Claim(Record):
-    """A statement of a review, with its section and figure."""
+    """A statement of a review, with its section and value.
+
+    `figure` is the key of the printed figure that recomputes the value, where the rows can.
+    """
 
     key: str
     review: str
@@ -143,6 +146,7 @@ class Claim(Record):
     statement: str
     value: str = ""
     unit: str = ""
+    figure: str | None = None
     note: str = ""
 
 

@@ -166,6 +166,7 @@ class ClaimRow(Row):
     statement: Name
     value: str
     unit: str
+    figure: str
     note: str
 
 

@@ -298,6 +298,23 @@ printed_cell = Table(
     Column("printed", Text, nullable=False),
 )
 
+printed_figure = Table(
+    "printed_figure",
+    metadata,
+    Column("key", String(60), primary_key=True),
+    Column("review", ForeignKey("review.key"), nullable=False),
+    Column("section", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("printed", Text, nullable=False),
+    Column("unit", String(20), nullable=False),
+    Column("recomputed", Text, nullable=False),
+    Column("verdict", String(20), nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    one_of("verdict", vocabulary.Verdict),
+    CheckConstraint("verdict = 'agrees' OR cause <> ''", name="cause"),
+)
+
 claim = Table(
     "claim",
     metadata,
@@ -309,6 +326,7 @@ claim = Table(
     Column("statement", Text, nullable=False),
     Column("value", String(20), nullable=False),
     Column("unit", String(20), nullable=False),
+    Column("figure", ForeignKey("printed_figure.key")),
     Column("note", Text, nullable=False),
     one_of("kind", vocabulary.ClaimKind),
 )

@@ -15,23 +15,6 @@ from sqlalchemy import (
 from evidence import vocabulary
 from evidence.schema import metadata, one_of
 
-printed_figure = Table(
-    "printed_figure",
-    metadata,
-    Column("key", String(60), primary_key=True),
-    Column("review", ForeignKey("review.key"), nullable=False),
-    Column("section", Text, nullable=False),
-    Column("label", Text, nullable=False),
-    Column("printed", Text, nullable=False),
-    Column("unit", String(20), nullable=False),
-    Column("recomputed", Text, nullable=False),
-    Column("verdict", String(20), nullable=False),
-    Column("cause", Text, nullable=False),
-    Column("query", Text, nullable=False),
-    one_of("verdict", vocabulary.Verdict),
-    CheckConstraint("verdict = 'agrees' OR cause <> ''", name="cause"),
-)
-
 flow_step = Table(
     "flow_step",
     metadata,

@@ -345,6 +345,11 @@ def _added() -> list[Table]:
 
 def upgrade() -> None:
     NEW.create_all(op.get_bind(), tables=_added())
+    with op.batch_alter_table("claim") as claim:
+        claim.add_column(Column("figure", String(60)))
+        claim.create_foreign_key(
+            "fk_claim_figure_printed_figure", "printed_figure", ["figure"], ["key"]
+        )
     _guard()
     op.execute(fact())
     op.execute("DELETE FROM corpus")  # the new tables are filled when the corpus is loaded again
@@ -360,6 +365,9 @@ def downgrade() -> None:
         raise RuntimeError(msg)
     op.execute("DELETE FROM corpus")
     op.execute("DROP VIEW fact")
+    with op.batch_alter_table("claim") as claim:
+        claim.drop_constraint("fk_claim_figure_printed_figure", type_="foreignkey")
+        claim.drop_column("figure")
     NEW.drop_all(op.get_bind(), tables=_added())
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION refuse_change()")

@@ -229,11 +229,7 @@ def fill(url: URL) -> None:
     from evidence.changes import overlay  # noqa: PLC0415  (only where there is something to load)
     from evidence.ingest import load_corpus  # noqa: PLC0415
 
-    # Rebuilding a table would silently delete what points to it while foreign keys are enforced.
-    engine = _engine(url, foreign_keys=False).execution_options(evtl_writes=True)
-    with engine.begin() as connection:
-        take_turn(connection)
-        migrate(connection, "head")
+    migrate(url, "head")
     with _engine(url).execution_options(evtl_writes=True).begin() as connection:
         take_turn(connection)
         if _state(connection).digest != corpus_digest(shipped("data")):
@@ -244,8 +240,16 @@ def fill(url: URL) -> None:
             prepare_reader(connection)
 
 
-def migrate(connection: Connection, revision: str) -> None:
-    """Bring the tables up to a revision, or down to it, within the caller's transaction."""
+def migrate(url: URL, revision: str) -> None:
+    """Bring the tables of a database up to a revision, or down to it, all or nothing."""
+    # Rebuilding a table would silently delete what points to it while foreign keys are enforced.
+    engine = _engine(url, foreign_keys=False).execution_options(evtl_writes=True)
+    with engine.begin() as connection:
+        take_turn(connection)
+        _migrate(connection, revision)
+
+
+def _migrate(connection: Connection, revision: str) -> None:
     from alembic import command  # noqa: PLC0415  (only where there is something to migrate)
     from alembic.config import Config  # noqa: PLC0415
     from alembic.migration import MigrationContext  # noqa: PLC0415

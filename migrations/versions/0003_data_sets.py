@@ -2,7 +2,8 @@
 
 The rows are carried both ways: they are read, the tables are made anew, the rows written in their
 new form. Nothing of a store of the older form is lost; on the way back an empty year is written as
-0 and the fields that the older form has no column for (PubMed number, abstract) are left out.
+0, a missing DOI of a review as its key, and the fields that the older form has no column for
+(PubMed number, abstract) are left out.
 """
 
 from collections.abc import Callable
@@ -566,10 +567,11 @@ def _forward(rows: Rows) -> Rows:
         "extraction_software": [], "extraction_hardware": [],
     }  # fmt: skip
     for row in rows["review"]:
+        row["doi"] = None if row["doi"] in {"", row["key"]} else row["doi"]
         words = _items(row["databases"])
         rows["review_database"] += _numbered("review", row["key"], "name", words)
     for row in rows["study"]:
-        row |= {"pmid": None, "abstract": ""}
+        row |= {"year": row["year"] or None, "pmid": None, "abstract": ""}
         words = _items(row["authors"])
         rows["study_author"] += _numbered("study", row["key"], "name", words)
     for row in rows["extraction"]:
@@ -617,7 +619,8 @@ def _backward(rows: Rows) -> Rows:
         sizes.setdefault(row["extraction"], []).append("x".join(str(p) for p in parts if p))
     datasets = {row["extraction"]: row for row in rows["dataset"]}
     for row in rows["review"]:
-        row |= {"databases": ";".join(databases.get(row["key"], ())), "doi": row["doi"] or ""}
+        words = databases.get(row["key"], ())
+        row |= {"databases": ";".join(words), "doi": row["doi"] or row["key"]}
     for row in rows["study"]:
         row |= {"authors": "; ".join(authors.get(row["key"], ())), "year": row["year"] or 0}
     for row in rows["extraction"]:

@@ -11,14 +11,11 @@ from pathlib import Path
 
 import pytest
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect
 
 from evidence import queries, questions
 from evidence.errors import EvidenceError
 from evidence.records import RunRecord
-from evidence.schema import metadata
 from evidence.shipped import shipped
 from evidence.store import HEAD, Store
 
@@ -49,40 +46,6 @@ def test_the_constant_head_is_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(config).get_current_head() == HEAD
 
 
-def test_the_migrations_make_the_tables_of_the_schema(store: Store) -> None:
-    """What `alembic check` asks: nothing is left to generate."""
-    from alembic.autogenerate import compare_metadata  # noqa: PLC0415
-
-    with store.engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-
-
-def test_the_constraints_of_both_are_the_same(store: Store, tmp_path: Path) -> None:
-    fresh = create_engine(url(tmp_path / "fresh.sqlite"))
-    metadata.create_all(fresh)
-    ours, theirs = inspect(store.engine), inspect(fresh)
-    for table in metadata.tables:
-        for kind in ("get_check_constraints", "get_unique_constraints", "get_foreign_keys"):
-            found = [sorted(map(str, getattr(i, kind)(table))) for i in (ours, theirs)]
-            assert found[0] == found[1], f"{table}: {kind}"
-
-
-def test_the_migration_goes_down_and_up_again(store: Store) -> None:
-    from alembic import command  # noqa: PLC0415
-
-    config = Config()
-    config.set_main_option("script_location", str(shipped("migrations")))
-    with store.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
-        left = set(inspect(connection).get_table_names()) | set(
-            inspect(connection).get_view_names()
-        )
-        assert left == {"alembic_version"}
-        command.upgrade(config, "head")
-        assert "study_features" in inspect(connection).get_view_names()
-
-
 def test_it_is_made_on_first_use_and_left_alone_afterwards(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "down" / "evtl.sqlite"
     Store(url(path))
@@ -110,17 +73,6 @@ def test_a_run_is_kept_once(store: Store) -> None:
     with pytest.raises(EvidenceError, match="recorded already"):
         queries.record_run(store, RUN)
     assert queries.runs(store) == (RUN,)
-
-
-def test_a_store_of_a_newer_evtl_is_refused_untouched(store: Store) -> None:
-    connection = sqlite3.connect(store.path)
-    connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.commit()
-    connection.close()
-    before = store.path.read_bytes()
-    with pytest.raises(EvidenceError, match=r"schema 9999.*upgrade evtl"):
-        Store(url(store.path))
-    assert store.path.read_bytes() == before
 
 
 def test_a_database_of_something_else_is_refused_untouched(tmp_path: Path) -> None:

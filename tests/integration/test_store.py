@@ -35,9 +35,11 @@ def url(path: Path) -> str:
 
 def dump(path: Path) -> list[str]:
     connection = sqlite3.connect(path)
-    lines = sorted(line for line in connection.iterdump() if 'INTO "corpus"' not in line)
+    rows = (line for line in connection.iterdump() if line.startswith("INSERT"))
+    lines = sorted(line for line in rows if 'INTO "corpus"' not in line)
+    names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master ORDER BY 1")]
     connection.close()
-    return lines
+    return names + lines
 
 
 def test_the_constant_head_is_the_newest_migration() -> None:

@@ -30,7 +30,7 @@ def test_no_command_is_missing_here() -> None:
     assert set(group.list_commands(None)) == set(COMMANDS)
 
 
-@pytest.mark.usefixtures("store")
+@pytest.mark.usefixtures("either")
 def test_recommend_answers_with_ranking_reasons_doubt_and_cost() -> None:
     text = evtl("recommend", "--modality", "ultrasound", "--n", "800")
     for part in (
@@ -40,7 +40,7 @@ def test_recommend_answers_with_ranking_reasons_doubt_and_cost() -> None:
         assert part in text, part
 
 
-@pytest.mark.usefixtures("store")
+@pytest.mark.usefixtures("either")
 def test_recommend_json_has_the_promised_keys_and_repeats_byte_for_byte() -> None:
     words = ("recommend", "--modality", "us", "--n", "800", "--top", "3", "--json")
     text = evtl(*words)
@@ -56,14 +56,14 @@ def test_recommend_json_has_the_promised_keys_and_repeats_byte_for_byte() -> Non
     assert evtl(*words) == text
 
 
-@pytest.mark.usefixtures("store")
+@pytest.mark.usefixtures("either")
 def test_a_saved_plan_is_a_plan(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     assert str(path) in evtl("recommend", "--modality", "ct", "--n", "90", "--save", str(path))
     assert json.loads(path.read_text(encoding="utf-8"))["profile"]["modality"] == "ct"
 
 
-@pytest.mark.usefixtures("store")
+@pytest.mark.usefixtures("either")
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -92,7 +92,7 @@ def test_a_question_that_makes_no_sense_is_refused(
     assert message in refused(monkeypatch, capsys, "recommend", *words)
 
 
-@pytest.mark.usefixtures("store")
+@pytest.mark.usefixtures("either")
 def test_sql_writes_the_same_rows_in_four_formats() -> None:
     query = "select key, year from review order by year, key limit 2"
     assert evtl("sql", query, "--format", "csv").splitlines() == [
@@ -105,7 +105,7 @@ def test_sql_writes_the_same_rows_in_four_formats() -> None:
     assert evtl("sql", query).splitlines()[2].split() == ["fourcade2019", "2019"]
 
 
-@pytest.mark.usefixtures("store")
+@pytest.mark.usefixtures("either")
 def test_a_cell_with_a_comma_or_a_bar_stays_one_cell() -> None:
     query = "select 'a,b|c' as x"
     rows = list(csv.reader(io.StringIO(evtl("sql", query, "--format", "csv"))))
@@ -113,7 +113,7 @@ def test_a_cell_with_a_comma_or_a_bar_stays_one_cell() -> None:
     assert "a,b\\|c" in evtl("sql", query, "--format", "markdown")
 
 
-@pytest.mark.usefixtures("store")
+@pytest.mark.usefixtures("store")  # SQLite has its own words for bytes and characters
 def test_json_stays_json_whatever_the_rows_hold() -> None:
     query = "select 9e999 as a, x'00ff' as b, null as c"
     assert json.loads(evtl("sql", query, "--format", "json")) == [
@@ -121,7 +121,7 @@ def test_json_stays_json_whatever_the_rows_hold() -> None:
     ]
 
 
-@pytest.mark.usefixtures("store")
+@pytest.mark.usefixtures("either")
 def test_two_columns_of_one_name_are_not_lost_in_json(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -129,7 +129,7 @@ def test_two_columns_of_one_name_are_not_lost_in_json(
     assert "two are called 'a'" in refused(monkeypatch, capsys, *words)
 
 
-@pytest.mark.usefixtures("store")
+@pytest.mark.usefixtures("store")  # SQLite has its own words for bytes and characters
 def test_control_characters_do_not_reach_the_terminal() -> None:
     assert "\x1b" not in evtl("sql", "select char(27) || '[31mred' as a")
 
@@ -138,14 +138,14 @@ def test_the_version_is_printed() -> None:
     assert evtl("--version").startswith("evtl 0.")
 
 
-@pytest.mark.usefixtures("store")
+@pytest.mark.usefixtures("either")
 def test_sql_refuses_politely(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "only one SELECT" in refused(monkeypatch, capsys, "sql", "DELETE FROM study")
 
 
-@pytest.mark.usefixtures("store")
+@pytest.mark.usefixtures("either")
 def test_runs_says_when_there_is_none() -> None:
     assert "no run is recorded yet" in evtl("runs")
     assert json.loads(evtl("runs", "--json")) == []
@@ -153,7 +153,7 @@ def test_runs_says_when_there_is_none() -> None:
 
 @pytest.mark.parametrize("words", [("--help",), ("recommend", "--modality", "us", "--n", "800"),
                                    ("sql", "select 1")])  # fmt: skip
-def test_advice_and_questions_import_nothing_heavy(store: Store, words: tuple[str, ...]) -> None:
+def test_advice_and_questions_import_nothing_heavy(either: Store, words: tuple[str, ...]) -> None:
     code = (
         "import sys; from evtl.cli import app\n"
         f"try: app({list(words)!r})\n"
@@ -161,15 +161,17 @@ def test_advice_and_questions_import_nothing_heavy(store: Store, words: tuple[st
         "heavy = {'torch', 'pandas', 'sklearn', 'scipy', 'timm', 'PIL', 'alembic'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )
-    environment = os.environ | {"EVTL_DATABASE_URL": f"sqlite:///{store.path}"}
+    address = either.url.render_as_string(hide_password=False)
+    environment = os.environ | {"EVTL_DATABASE_URL": address}
     command = [sys.executable, "-c", code]
     found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert found.stdout
     assert found.stderr.splitlines()[-1] == "[]"
 
 
-def test_a_pipe_that_closes_early_is_no_error(store: Store) -> None:
-    environment = os.environ | {"EVTL_DATABASE_URL": f"sqlite:///{store.path}"}
+def test_a_pipe_that_closes_early_is_no_error(either: Store) -> None:
+    address = either.url.render_as_string(hide_password=False)
+    environment = os.environ | {"EVTL_DATABASE_URL": address}
     query = "select a.* from printed_cell a, printed_cell b limit 9000"
     process = subprocess.Popen(
         [sys.executable, "-c", "from evtl.cli import main; main()", "sql", query],

@@ -91,7 +91,7 @@ def test_each_approach_trains_measures_and_predicts_what_it_measured(
 
 
 def test_one_command_recommends_trains_and_records(
-    store: Store, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    either: Store, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("trainer.backbones.fetch_weights", no_network)
@@ -108,11 +108,11 @@ def test_one_command_recommends_trains_and_records(
         "plan.json", "split.csv", "history.jsonl", "result.json", "model.safetensors",
     }  # fmt: skip
     assert "EfficientNet-Lite0" in evtl("runs")
-    (record,) = queries.runs(store)
+    (record,) = queries.runs(either)
     assert (record.modality, record.anatomy, record.n_images) == ("ultrasound", "breast", 60)
     assert record.backbone_recommended == result.backbone_recommended
     sql = "select split, metric, value from run_metric where metric = 'auc'"
-    assert questions.question(store, sql).rows[0][:2] == ("test", "auc")
+    assert questions.question(either, sql).rows[0][:2] == ("test", "auc")
     costs = json.loads(evtl("recommend", "--modality", "us", "--n", "60", "--json"))["ranking"]
     assert costs[0]["cost"]["seconds"] > 0
 

@@ -149,6 +149,7 @@ def _begin(connection: psycopg.Connection[Any]) -> None:
         "lock_timeout": milliseconds,
         "idle_in_transaction_session_timeout": milliseconds,
         "client_connection_check_interval": "1s",
+        "jit": "off",  # compiles longer than most questions run
     }
     connection.execute("BEGIN READ ONLY")
     for name, value in limits.items():

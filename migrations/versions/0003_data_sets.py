@@ -666,7 +666,7 @@ def _own(dialect: str, column: str) -> str:
     name = column.partition(".")[2]
     joined = JOIN[dialect].format(name)
     return (
-        f"(SELECT CASE WHEN count(DISTINCT {name}) = 1 THEN min({name}) ELSE {joined} END "
+        f"(SELECT CASE WHEN min({name}) = max({name}) THEN min({name}) ELSE {joined} END "
         f"FROM ({query}) AS own)"
     )
 

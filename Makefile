@@ -17,7 +17,7 @@ $(VENV)/bin/python:
 
 # A stamp a set of extras: installed again only when what is to be installed has changed.
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[train]'
+	$(PIP) --editable '.[train,review]'
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed

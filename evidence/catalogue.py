@@ -8,6 +8,7 @@ CATALOGUE = {
     "review_database": "the databases that a review searched",
     "study": "publications, each once, however many reviews hold it",
     "study_author": "authors of a study, in order",
+    "study_keyword": "keywords of a study, where its record gives them",
     "extraction": "one review's reading of one study, with its locator",
     "extraction_anatomy": "what the images of an extraction show",
     "extraction_task": "what was to be learned in an extraction",

@@ -87,7 +87,11 @@ def apply(connection: Connection, changes: Changes, reason: Reason) -> ChangeSet
     try:
         _carry_out(connection, steps)
     except IntegrityError as error:
-        msg = f"the rows contradict what is stored ({error.orig}); nothing was stored"
+        msg = (
+            f"the rows contradict what is stored ({str(error.orig).partition(chr(10))[0]}): "
+            "a row that would go is still pointed to, or one stands there already; where a later "
+            "change set added it, undo that one first. Nothing was stored"
+        )
         raise EvidenceError(msg) from error
     return _record(connection, steps, reason)
 
@@ -203,15 +207,15 @@ def undo(connection: Connection, number: int, actor: str, text: str) -> ChangeSe
     Raises
     ------
     EvidenceError
-        There is no such change set, it was undone already, or a later one builds on it.
+        There is no such change set, it was undone already, or a later one changed one of its rows
+        or added a row that points to one.
     """
     query = select(change).where(change.c.change_set == number).order_by(change.c.position)
     rows = connection.execute(query).mappings().all()
     if not rows:
         msg = f"there is no change set {number}; evtl changes lists them"
         raise EvidenceError(msg)
-    again = connection.execute(select(change_set.c.id).where(change_set.c.undoes == number))
-    if (already := again.scalar()) is not None:
+    if (already := _undone_by(connection, number)) is not None:
         msg = f"change set {number} was undone by change set {already}; undo that one to redo it"
         raise EvidenceError(msg)
     _refuse_later(connection, number, rows)
@@ -231,6 +235,13 @@ def undo(connection: Connection, number: int, actor: str, text: str) -> ChangeSe
     return done
 
 
+def _undone_by(connection: Connection, number: int) -> int | None:
+    """The change set that took one back and was not taken back itself."""
+    query = select(change_set.c.id).where(change_set.c.undoes == number).order_by(change_set.c.id)
+    found = (int(by) for by in connection.scalars(query).all())
+    return next((by for by in found if _undone_by(connection, by) is None), None)
+
+
 def _refuse_later(connection: Connection, number: int, rows: Sequence[Any]) -> None:
     for row in rows:
         same = (change.c.file == row["file"]) & (change.c.row_key == row["row_key"])
@@ -247,9 +258,19 @@ def _refuse_later(connection: Connection, number: int, rows: Sequence[Any]) -> N
 
 
 def overlay(connection: Connection) -> Overlay:
-    """What all change sets together lay over the corpus: the last state of each row."""
+    """What all change sets together lay over the corpus: the last state of each row.
+
+    A row that was put back as it was is left out, so that what was undone holds nothing over a
+    newer corpus.
+    """
+    first: dict[tuple[str, Key], Any] = {}
     last: dict[str, dict[Key, Any]] = {}
     query = select(change).order_by(change.c.change_set, change.c.position)
     for row in connection.execute(query).mappings():
-        last.setdefault(row["file"], {})[tuple(json.loads(row["row_key"]))] = row["after"]
-    return last
+        key = tuple(json.loads(row["row_key"]))
+        first.setdefault((row["file"], key), row["before"])
+        last.setdefault(row["file"], {})[key] = row["after"]
+    return {
+        file: {key: cells for key, cells in rows.items() if cells != first[file, key]}
+        for file, rows in last.items()
+    }

@@ -30,7 +30,7 @@ CODECS: dict[str, Codec] = {
         ),
         Codec(
             "publications.csv", PublicationRow, schema.study, {"study_key": "key"},
-            {"authors": schema.study_author},
+            {"authors": schema.study_author, "keywords": schema.study_keyword},
         ),
         Codec(
             "backbones.csv", BackboneRow, schema.backbone, {"backbone": "name"},
@@ -58,7 +58,7 @@ CODECS: dict[str, Codec] = {
         Codec("crosswalk.csv", CrosswalkRow, schema_reviews.crosswalk),
         Codec(
             "field_sources.csv", FieldSourceRow, schema_reviews.field_source,
-            {"column": "column_name"},
+            {"table": "locator_table", "column": "column_name"},
         ),
         Codec("identified.csv", IdentifiedRow, schema_living.identified, _STUDY),
         Codec("screening.csv", ScreeningRow, schema_living.screening, _STUDY),

@@ -14,6 +14,7 @@ from typing import Literal, get_origin
 from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
+from evidence import schema
 from evidence.agreement import Kappa, kappa
 from evidence.changes import Changes, Reason, apply
 from evidence.codecs import CODECS
@@ -22,7 +23,7 @@ from evidence.ingest import Line, read_file
 from evidence.living_rows import READ_FIELDS, ReadingRow, study_cell
 from evidence.records import ChangeSet, Record
 from evidence.rows import StudyRow
-from evidence.schema_living import reading
+from evidence.schema_living import reading, screening
 from evidence.store import Store
 from evidence.tables import Key
 
@@ -197,10 +198,11 @@ def adopt(store: Store, review: str, study: str, actor: str) -> ChangeSet | None
     Raises
     ------
     EvidenceError
-        Fewer than `N_READERS` people read the study, fields are open, or the fields do not fit
-        together.
+        The review is a published one, its screening excluded the study, fewer than `N_READERS`
+        people read it, fields are open, or the fields do not fit together.
     """
     with store.begin() as connection:
+        _refuse_excluded(connection, review, study)
         stored = _rows(connection, review, study)
         readers = sorted(_by_reader(stored))
         if len(readers) < N_READERS:
@@ -215,6 +217,25 @@ def adopt(store: Store, review: str, study: str, actor: str) -> ChangeSet | None
         text = f"extraction of {study} as read by {', '.join(readers)}{_settled(stored)}"
         lines = {"studies.csv": [Line("extraction", 1, _agreed(review, study, stored))]}
         return apply(connection, Changes(lines), Reason(actor, text, "reading"))
+
+
+def _refuse_excluded(connection: Connection, review: str, study: str) -> None:
+    kind = select(schema.review.c.review_type).where(schema.review.c.key == review)
+    if connection.execute(kind).scalar() not in {None, "living"}:
+        msg = f"{review} is a published review, which is kept as it was printed; correct its rows "
+        raise EvidenceError(msg + "by importing a CSV, with the reason")
+    stages = [screening.c.stage, screening.c.role, screening.c.decision]
+    own = (screening.c.review == review) & (screening.c.study == study)
+    votes = connection.execute(select(*stages).where(own)).all()
+    for stage in dict.fromkeys(vote.stage for vote in votes):
+        said = [vote for vote in votes if vote.stage == stage]
+        said = [vote for vote in said if vote.role == "adjudicator"] or said
+        if any(vote.decision == "exclude" for vote in said):
+            msg = (
+                f"{study} is excluded from {review}, or in conflict, at {stage}; "
+                "evtl screen conflicts and evtl screen decide settle that"
+            )
+            raise EvidenceError(msg)
 
 
 def _rows(connection: Connection, review: str | None, study: str | None) -> list[ReadingRow]:

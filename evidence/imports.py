@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import json
 import re
 import unicodedata
 from collections import Counter
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from string import ascii_lowercase
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, select
@@ -19,7 +20,7 @@ from evidence import schema
 from evidence.changes import Changes, Reason, apply
 from evidence.codecs import CODECS
 from evidence.duplicates import Index, Known
-from evidence.errors import IngestError, Problem
+from evidence.errors import EvidenceError, IngestError, Problem
 from evidence.ingest import Line, Lines, decoded, read_file, validated
 from evidence.living_rows import IdentifiedRow
 from evidence.records import Imported, PossibleDuplicate
@@ -86,17 +87,46 @@ def _is_corpus(path: Path) -> bool:
 
 def _from_corpus(path: Path) -> _Make:
     lines = _json_lines(path) if path.suffix.lower() == ".json" else _csv_lines(path)
-    report = Imported(n_read=sum(map(len, lines.values())))
-    return lambda _connection: (Changes(lines), report)
+    n_read = sum(map(len, lines.values()))
+
+    def make(connection: Connection) -> tuple[Changes, Imported]:
+        possible = tuple(_look_alikes(connection, lines.get("publications.csv", ())))
+        return Changes(lines), Imported(n_read=n_read, possible=possible)
+
+    return make
+
+
+def _look_alikes(connection: Connection, lines: Sequence[Line]) -> Iterator[PossibleDuplicate]:
+    """Publications under a new key that may be there under another one; both are kept."""
+    rows = [line.row for line in lines if isinstance(line.row, PublicationRow)]
+    known = {study.key: study for study in known_studies(connection)} if rows else {}
+    index = Index(known.values())
+    for row in rows:
+        if row.study_key not in known:
+            citation = _known(row)
+            if match := index.find(citation):
+                yield PossibleDuplicate(study=row.study_key, of=match.key, rule=match.rule)
+            index.add(citation)
 
 
 def _json_lines(path: Path) -> Lines:
     try:
-        return validated(_Tables.validate_json(_bytes(path)))
-    except ValidationError as error:
-        found = str(error.errors()[0]["msg"])
+        tables = json.loads(_bytes(path), object_pairs_hook=_once)
+        return validated(_Tables.validate_python(tables))
+    except (ValidationError, ValueError, RecursionError) as error:
+        found = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         allowed = "one object: file name -> list of rows of text, as evtl export writes it"
         raise IngestError((Problem(path.name, 0, "-", found, allowed),)) from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, in which no name may stand twice: the first would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, count in Counter(n for n, _ in pairs).items() if count > 1)
+        msg = f"the name {twice!r} stands twice in one object"
+        raise ValueError(msg)
+    return found
 
 
 def _bytes(path: Path) -> bytes:
@@ -113,7 +143,12 @@ def _bytes(path: Path) -> bytes:
 
 def _csv_lines(path: Path) -> Lines:
     problems: list[Problem] = []
-    files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    for file in [file for file in files if file.suffix.lower() != ".csv"]:
+        problems.append(
+            Problem(file.name, 0, "-", "no CSV file", "a folder holds corpus CSV; import it alone")
+        )
+        files.remove(file)
     if not files:
         problems.append(Problem(str(path), 0, "-", "no CSV file", f"any of {', '.join(CODECS)}"))
     lines: dict[str, list[Line]] = {}
@@ -156,12 +191,8 @@ class _Intake:
 
     def __init__(self, connection: Connection, review: str, source: str) -> None:
         self.review, self.source = review, source
-        self._is_new = (
-            connection.execute(
-                select(schema.review.c.key).where(schema.review.c.key == review)
-            ).first()
-            is None
-        )
+        kind = select(schema.review.c.review_type).where(schema.review.c.key == review)
+        self._is_new = _living(review, connection.execute(kind).scalar())
         own = (identified.c.review == review) & (identified.c.source == self.source)
         self._identified = set(connection.scalars(select(identified.c.record).where(own)))
         known = tuple(known_studies(connection))
@@ -210,9 +241,7 @@ class _Intake:
 
     def _record_name(self, reference: Reference) -> str:
         """Names a record by what it says, so that the same file twice brings nothing new."""
-        said = (reference.title or "", *reference.authors, str(reference.year), reference.venue)
-        digest = hashlib.sha256("\0".join(said).encode()).hexdigest()[:12]
-        name = reference.doi[:150] or reference.pmid or digest
+        name = f"{reference.doi[:150] or reference.pmid or 'record'} {_digest(reference)[:12]}"
         self._names[name] += 1
         return name if self._names[name] == 1 else f"{name}#{self._names[name]}"
 
@@ -228,6 +257,9 @@ class _Intake:
                 "venue": reference.venue,
                 "doi": reference.doi,
                 "pmid": reference.pmid,
+                "volume": reference.volume,
+                "pages": reference.pages,
+                "keywords": "; ".join(word.replace(";", ",") for word in reference.keywords),
                 "abstract": reference.abstract,
                 "cited_from": f"{self.review} ({self.source})",
             }
@@ -237,15 +269,16 @@ class _Intake:
         return key
 
     def _free_key(self, reference: Reference) -> str:
-        """``family-year``, with a letter or a number where that is taken."""
+        """``family-year-digest``: the same in every store, and never a key of the shipped corpus.
+
+        Shipped keys end in the year, or the year and a letter.
+        """
         plain = unicodedata.normalize("NFKD", _family(reference)).encode("ascii", "ignore").decode()
         family = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:40] or "study"
-        stem = f"{family}-{reference.year or 'nd'}"
-        key = stem
+        stem = key = f"{family}-{reference.year or 'nd'}-{_digest(reference)[:6]}"
         while key in self._keys:
             self._stems[stem] += 1
-            count = self._stems[stem]
-            key = stem + (ascii_lowercase[count] if count < 26 else str(count))
+            key = f"{stem}-{self._stems[stem]}"
         self._keys.add(key)
         return key
 
@@ -273,6 +306,31 @@ def _own_review(key: str) -> ReviewRow:
     cells = dict.fromkeys(ReviewRow.model_fields, "")
     said = {"review": key, "title": key, "authors": "-", "journal": "-", "review_type": "living"}
     return ReviewRow.model_validate(cells | said | {"year": str(datetime.now(UTC).year)})
+
+
+def _living(review: str, kind: str | None) -> bool:
+    """Whether a review is new; a published one takes up no records.
+
+    Raises
+    ------
+    EvidenceError
+        It is a published review.
+    """
+    if kind not in {None, "living"}:
+        msg = (
+            f"{review} is a published review ({kind}), which is kept as it was printed; import "
+            "the records under a review of your own, e.g. --review mine"
+        )
+        raise EvidenceError(msg)
+    return kind is None
+
+
+def _digest(reference: Reference) -> str:
+    said = (
+        reference.title or "", *reference.authors, str(reference.year), reference.venue,
+        reference.doi, reference.pmid,
+    )  # fmt: skip
+    return hashlib.sha256("\0".join(said).encode()).hexdigest()
 
 
 def _family(reference: Reference) -> str:

@@ -18,11 +18,8 @@ from evidence.codecs import CODECS
 from evidence.errors import IngestError, Problem
 from evidence.rows import Row
 from evidence.shipped import FILES, corpus_digest
-from evidence.tables import Codec, Key
+from evidence.tables import CELL_CHARACTERS, Codec, Key
 from evidence.vocabulary import ANATOMY, MODALITY
-
-#: Largest cell that is read; abstracts are far below.
-CELL_CHARACTERS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -161,7 +158,7 @@ def read_corpus(folder: Path) -> dict[str, list[Line]]:
 
 def read_file(name: str, data: bytes, codec: Codec, problems: list[Problem]) -> list[Line]:
     """Validated rows of one file; what is wrong is added to `problems`."""
-    csv.field_size_limit(CELL_CHARACTERS)
+    csv.field_size_limit(4 * CELL_CHARACTERS)  # a longer one is refused by name
     try:
         raw = list(_dict_rows(name, decoded(data), codec.model, problems))
     except (UnicodeDecodeError, csv.Error) as error:

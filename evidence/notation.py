@@ -15,9 +15,9 @@ Items are separated by ``;``. Rates are fractions in [0, 1].
 import re
 from typing import NamedTuple, get_args
 
-from evidence.vocabulary import RATES, Approach, Head, Initialisation, Metric
+from evidence.vocabulary import RATES, Approach, CountStage, Head, Initialisation, Metric
 
-STAGES = ("initial", "positive", "train_val", "test")
+STAGES = get_args(CountStage)
 
 
 class ArmNotation(NamedTuple):
@@ -54,6 +54,16 @@ class CountNotation(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.stage} {self.number} {self.unit}"
+
+
+class HardwareNotation(NamedTuple):
+    """Devices as written, e.g. 2 GPU; no number where none is given."""
+
+    number: int | None
+    device: str
+
+    def __str__(self) -> str:
+        return self.device if self.number is None else f"{self.number} {self.device}"
 
 
 class SizeNotation(NamedTuple):
@@ -134,6 +144,12 @@ def parse_count(item: str) -> CountNotation:
         msg = f"write stage number unit, with a stage of {', '.join(STAGES)}"
         raise ValueError(msg)
     return CountNotation(match[1], int(match[2]), match[3])
+
+
+def parse_hardware(item: str) -> HardwareNotation:
+    """Read devices with their number; ``or`` between two stays with the device."""
+    match = re.fullmatch(r"([1-9]\d{0,5}) (\S.*)", item)
+    return HardwareNotation(int(match[1]), match[2]) if match else HardwareNotation(None, item)
 
 
 def parse_size(item: str) -> SizeNotation:

@@ -200,7 +200,7 @@ def results(connection: Connection, metric: Metric) -> tuple[Reported, ...]:
         .where(evaluation.c.metric == metric)
         .order_by(evaluation.c.extraction, evaluation.c.position)
     )
-    tests = _test_counts(connection)
+    tests, positive = (_test_counts(connection, stage) for stage in ("test", "positive_test"))
     places = _words(connection, schema.extraction_anatomy.c.anatomy)
     backbones = _words(connection, schema.arm.c.backbone)
     return tuple(
@@ -210,6 +210,7 @@ def results(connection: Connection, metric: Metric) -> tuple[Reported, ...]:
             review=row["review"],
             locator=f"{row['review']}, {row['locator_table']}, {row['ref_printed']}",
             n_test=tests.get(row["extraction"]),
+            n_positive_test=positive.get(row["extraction"]),
             anatomy=places.get(row["extraction"], ()),
             backbone=";".join(dict.fromkeys(backbones.get(row["extraction"], ()))),
             **{name: row[name] for name in _COPIED},
@@ -222,10 +223,10 @@ def results(connection: Connection, metric: Metric) -> tuple[Reported, ...]:
 _COPIED = "metric operator value value_high n_images year modality".split()
 
 
-def _test_counts(connection: Connection) -> dict[int, int]:
+def _test_counts(connection: Connection, stage: str) -> dict[int, int]:
     count = schema.sample_count
     rows = connection.execute(
-        select(count.c.extraction, count.c.number, count.c.unit).where(count.c.stage == "test")
+        select(count.c.extraction, count.c.number, count.c.unit).where(count.c.stage == stage)
     )
     found: dict[int, list[tuple[int, str]]] = defaultdict(list)
     for extraction, number, unit in rows:

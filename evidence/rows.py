@@ -19,11 +19,13 @@ from evidence.notation import (
     ArmNotation,
     CountNotation,
     EvaluationNotation,
+    HardwareNotation,
     SizeNotation,
     items,
     parse_arm,
     parse_count,
     parse_evaluation,
+    parse_hardware,
     parse_size,
 )
 from evidence.vocabulary import (
@@ -33,9 +35,15 @@ from evidence.vocabulary import (
     Augmentation,
     ClaimKind,
     ClassType,
+    Compared,
     Head,
     Initialisation,
+    Preprocessing,
+    ReviewType,
+    Subject,
     Task,
+    Team,
+    Veracity,
     Verdict,
     Visualization,
     canonical,
@@ -107,7 +115,7 @@ class ReviewRow(Row):
     volume: str
     pages: str
     doi: Annotated[Doi | None, BeforeValidator(_blank_is_none)]
-    review_type: Literal["scoping", "systematic", "literature", "review", "living"]
+    review_type: ReviewType
     window_start: str
     window_end: str
     databases: Words
@@ -120,7 +128,7 @@ class PublicationRow(Row):
     """A row of ``publications.csv``: one study as it is cited."""
 
     natural_key = ("study_key",)
-    separators: ClassVar[dict[str, str]] = {"authors": "; "}
+    separators: ClassVar[dict[str, str]] = {"authors": "; ", "keywords": "; "}
 
     study_key: Name
     first_author: Name
@@ -132,6 +140,9 @@ class PublicationRow(Row):
     pmid: Annotated[
         Annotated[str, Field(pattern=r"^[0-9]{1,12}$")] | None, BeforeValidator(_blank_is_none)
     ]
+    volume: str
+    pages: str
+    keywords: Words
     abstract: str
     cited_from: Name
 
@@ -216,13 +227,26 @@ class CellRow(Row):
 
 
 class FieldSourceRow(Row):
-    """A row of ``field_sources.csv``: the printed column that a field was read from."""
+    """A row of ``field_sources.csv``: where a field was read.
 
-    natural_key = ("review", "field", "column")
+    A column of the printed tables, or a statement that the field follows from; an empty table
+    stands for every table.
+    """
+
+    natural_key = ("review", "field", "table", "column")
 
     review: Name
     field: Name
-    column: Name
+    table: str
+    column: str
+    statement: str
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "FieldSourceRow":
+        if bool(self.column) == bool(self.statement):
+            msg = "give the column, or the statement that the field follows from"
+            raise ValueError(msg)
+        return self
 
 
 class StudyRow(Row):
@@ -248,7 +272,7 @@ class StudyRow(Row):
     anatomy: Annotated[tuple[str, ...], _each(partial(canonical, ANATOMY))]
     objective: str
     task: Annotated[tuple[Task, ...], _each(_task)]
-    subject: Literal["human", "animal", ""]
+    subject: Subject
     backbone: Annotated[tuple[ArmNotation, ...], _each(parse_arm)]
     benchmarks: Annotated[tuple[ArmNotation, ...], _each(parse_arm)]
     approach_as_printed: str
@@ -264,17 +288,17 @@ class StudyRow(Row):
     counts: Annotated[tuple[CountNotation, ...], _each(parse_count)]
     evaluations: Annotated[tuple[EvaluationNotation, ...], _each(parse_evaluation)]
     visualization: Annotated[Visualization, _blank_is("unknown")]
-    veracity: str
+    veracity: Veracity
     n_experts: Count
-    preprocessing: Literal["yes", "no", "roi", ""]
+    preprocessing: Preprocessing
     image_size_px: Annotated[tuple[SizeNotation, ...], _each(parse_size)]
     n_datasets: Count
-    specialist_comparison: Literal["yes", "no", "unknown", ""]
+    specialist_comparison: Compared
     n_specialists: Count
-    traditional_comparison: Literal["yes", "no", "unknown", ""]
+    traditional_comparison: Compared
     software: Words
-    hardware: Words
-    team: str
+    hardware: Annotated[tuple[HardwareNotation, ...], _each(parse_hardware)]
+    team: Team
     note: str
 
     @field_validator("n_augmented")

@@ -53,6 +53,7 @@ review = Table(
     Column("pages", String(40), nullable=False),
     Column("doi", String(200), unique=True),
     Column("review_type", String(20), nullable=False),
+    one_of("review_type", vocabulary.ReviewType),
     Column("window_start", String(10), nullable=False),
     Column("window_end", String(10), nullable=False),
     Column("n_included", Integer),
@@ -76,11 +77,21 @@ study = Table(
     Column("year", Integer),
     Column("title", Text),
     Column("venue", Text, nullable=False),
-    Column("doi", String(200), unique=True),
-    Column("pmid", String(20), unique=True),
+    Column("doi", String(200), index=True),
+    Column("pmid", String(20), index=True),
+    Column("volume", Text, nullable=False, server_default=""),
+    Column("pages", Text, nullable=False, server_default=""),
     Column("abstract", Text, nullable=False, server_default=""),
     Column("cited_from", Text, nullable=False),
     CheckConstraint("year BETWEEN 1000 AND 2100", name="year"),
+)
+
+study_keyword = Table(
+    "study_keyword",
+    metadata,
+    Column("study", ForeignKey("study.key", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("word", Text, nullable=False),
 )
 
 study_author = Table(
@@ -174,6 +185,12 @@ extraction = Table(
     CheckConstraint("reading IN ('as_printed', 'repaired', 'inferred')", name="reading"),
     one_of("augmentation", vocabulary.Augmentation),
     one_of("visualization", vocabulary.Visualization),
+    one_of("subject", vocabulary.Subject),
+    one_of("veracity", vocabulary.Veracity),
+    one_of("preprocessing", vocabulary.Preprocessing),
+    one_of("specialist_comparison", vocabulary.Compared),
+    one_of("traditional_comparison", vocabulary.Compared),
+    one_of("team", vocabulary.Team),
 )
 
 dataset = Table(
@@ -215,7 +232,9 @@ extraction_hardware = Table(
     metadata,
     Column("extraction", ForeignKey("extraction.id", ondelete="CASCADE"), primary_key=True),
     Column("position", Integer, primary_key=True),
+    Column("number", Integer),
     Column("device", Text, nullable=False),
+    CheckConstraint("number > 0", name="number"),
 )
 
 extraction_anatomy = Table(
@@ -243,7 +262,7 @@ sample_count = Table(
     Column("stage", String(12), nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("unit", String(20), nullable=False),
-    CheckConstraint("stage IN ('initial', 'positive', 'train_val', 'test')", name="stage"),
+    one_of("stage", vocabulary.CountStage),
 )
 
 arm = Table(

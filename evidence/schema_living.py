@@ -10,7 +10,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    UniqueConstraint,
 )
 
 from evidence import vocabulary
@@ -66,7 +65,6 @@ change_set = Table(
     Column("kind", String(20), nullable=False),
     Column("reason", Text, nullable=False),
     Column("undoes", ForeignKey("change_set.id")),
-    UniqueConstraint("undoes"),
     CheckConstraint("actor <> '' AND reason <> ''", name="said"),
 )
 
@@ -77,7 +75,7 @@ change = Table(
     Column("change_set", ForeignKey("change_set.id"), primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("file", String(40), nullable=False),
-    Column("row_key", String(600), nullable=False, index=True),
+    Column("row_key", Text, nullable=False, index=True),
     Column("before", JSON(none_as_null=True)),
     Column("after", JSON(none_as_null=True)),
 )

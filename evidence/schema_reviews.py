@@ -113,11 +113,14 @@ crosswalk = Table(
     Column("note", Text, nullable=False),
 )
 
-#: Which column of a printed table a field of an extraction was read from.
+#: Which column of a printed table a field of an extraction was read from, or which statement of
+#: the review it follows from; an empty table stands for every table.
 field_source = Table(
     "field_source",
     metadata,
     Column("review", ForeignKey("review.key"), primary_key=True),
     Column("field", String(40), primary_key=True),
+    Column("locator_table", String(40), primary_key=True),
     Column("column_name", String(40), primary_key=True),
+    Column("statement", Text, nullable=False),
 )

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from evidence import schema
-from evidence.notation import ArmNotation, CountNotation, SizeNotation
+from evidence.notation import ArmNotation, CountNotation, HardwareNotation, SizeNotation
 from evidence.rows import Row, StudyRow
 from evidence.tables import Codec, Key
 
@@ -25,10 +25,9 @@ _WORDS = {
     "anatomy": (schema.extraction_anatomy, "anatomy"),
     "task": (schema.extraction_task, "task"),
     "software": (schema.extraction_software, "name"),
-    "hardware": (schema.extraction_hardware, "device"),
 }
 _ARMS = {"backbone", "benchmarks", "approach", "initialisation", "head", "layers_unfrozen"}
-_ELSEWHERE = {*_DATASET, *_WORDS, *_ARMS, "counts", "image_size_px", "evaluations"}
+_ELSEWHERE = {*_DATASET, *_WORDS, *_ARMS, "counts", "hardware", "image_size_px", "evaluations"}
 
 
 class _How(NamedTuple):
@@ -104,6 +103,7 @@ class StudyCodec(Codec):
 
 _CHILDREN = (
     *(table for table, _ in _WORDS.values()),
+    schema.extraction_hardware,
     schema.image_size,
     schema.sample_count,
     schema.arm,
@@ -122,6 +122,7 @@ def _tables_of(number: int, row: StudyRow) -> dict[Table, list[dict[str, Any]]]:
     lists: dict[Table, list[dict[str, Any]]] = {
         table: [{item: word} for word in values[column]] for column, (table, item) in _WORDS.items()
     }
+    lists[schema.extraction_hardware] = [devices._asdict() for devices in row.hardware]
     lists[schema.image_size] = [size._asdict() for size in row.image_size_px]
     lists[schema.sample_count] = [count._asdict() for count in row.counts]
     lists[schema.arm] = arms
@@ -176,6 +177,7 @@ def _cells(row: Any, children: Mapping[Table, Sequence[Mapping[str, Any]]]) -> d
     cells = {column: "" if value is None else str(value) for column, value in plain.items()}
     for column, (table, item) in _WORDS.items():
         cells[column] = ";".join(record[item] for record in children[table])
+    cells["hardware"] = _joined(HardwareNotation, children[schema.extraction_hardware])
     cells["image_size_px"] = _joined(SizeNotation, children[schema.image_size])
     cells["counts"] = _joined(CountNotation, children[schema.sample_count])
     cells["evaluations"] = ";".join(v["notation"] for v in children[schema.evaluation])

@@ -24,6 +24,8 @@ from evidence.rows import Row
 
 #: A natural key, as text.
 Key = tuple[str, ...]
+#: Longest text of a cell; abstracts are far below.
+CELL_CHARACTERS = 1_000_000
 #: Keys asked for at once; databases bound the number of parameters.
 CHUNK = 200
 
@@ -67,6 +69,8 @@ class Codec:
         for column, value in row.model_dump().items():
             if isinstance(value, str) and "\0" in value:
                 yield column, "a text holds no NUL character"
+            if isinstance(value, str) and len(value) > CELL_CHARACTERS:
+                yield column, f"at most {CELL_CHARACTERS} characters"
             target = self.names.get(column, column)
             if target in self.table.c and (reason := _too_big(self.table.c[target].type, value)):
                 yield column, reason

@@ -41,6 +41,15 @@ Visualization = Literal[
 ]
 Split = Literal["test", "validation", "unspecified"]
 FlowKind = Literal["identified", "duplicates", "screened", "excluded", "full_text", "included"]
+Subject = Literal["human", "animal", ""]
+Veracity = Literal[
+    "histology", "expert_review", "expert_annotation", "labelling", "manual_roi", "unknown", ""
+]
+Team = Literal["mixed", "engineers", ""]
+Preprocessing = Literal["yes", "no", "roi", ""]
+Compared = Literal["yes", "no", "unknown", ""]
+ReviewType = Literal["scoping", "systematic", "literature", "review", "living"]
+CountStage = Literal["initial", "positive", "train_val", "test", "positive_test"]
 Stage = Literal["title_abstract", "full_text"]
 Decision = Literal["include", "exclude"]
 ClaimKind = Literal["advice", "prevalence", "finding", "caution", "count"]

@@ -215,6 +215,8 @@ def disagreements(modality: str | None) -> Disagreements:
     with Store().connect() as connection:
         of_studies = same_study(queries.arms(connection))
         found = stored(connection)
+    told = {side.study_key for item in found if item.kind == "same_study" for side in item.sides}
+    of_studies = tuple(i for i in of_studies if told.isdisjoint(s.study_key for s in i.sides))
     return Disagreements(concerning(found, modality), concerning(of_studies, modality))
 
 

@@ -3,7 +3,7 @@
 The rows are carried both ways: they are read, the tables are made anew, the rows written in their
 new form. Nothing of a store of the older form is lost; on the way back an empty year is written as
 0, a missing DOI of a review as its key, and the fields that the older form has no column for
-(PubMed number, abstract) are left out.
+(PubMed number, volume, pages, keywords, abstract) are left out.
 """
 
 from collections.abc import Callable
@@ -263,6 +263,7 @@ Table(
     Column("pages", String(40), nullable=False),
     Column("doi", String(200), unique=True),
     Column("review_type", String(20), nullable=False),
+    _one_of("review_type", "scoping systematic literature review living"),
     Column("window_start", String(10), nullable=False),
     Column("window_end", String(10), nullable=False),
     Column("n_included", Integer),
@@ -286,11 +287,21 @@ Table(
     Column("year", Integer),
     Column("title", Text),
     Column("venue", Text, nullable=False),
-    Column("doi", String(200), unique=True),
-    Column("pmid", String(20), unique=True),
+    Column("doi", String(200), index=True),
+    Column("pmid", String(20), index=True),
+    Column("volume", Text, nullable=False, server_default=""),
+    Column("pages", Text, nullable=False, server_default=""),
     Column("abstract", Text, nullable=False, server_default=""),
     Column("cited_from", Text, nullable=False),
     CheckConstraint("year BETWEEN 1000 AND 2100", name="year"),
+)
+
+Table(
+    "study_keyword",
+    NEW,
+    Column("study", ForeignKey("study.key", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("word", Text, nullable=False),
 )
 
 Table(
@@ -386,6 +397,12 @@ Table(
     _one_of(
         "visualization", "none heatmap deconvolution activation_maximization unspecified unknown"
     ),
+    _one_of("subject", "human animal -"),
+    _one_of("veracity", "histology expert_review expert_annotation labelling manual_roi unknown -"),
+    _one_of("preprocessing", "yes no roi -"),
+    _one_of("specialist_comparison", "yes no unknown -"),
+    _one_of("traditional_comparison", "yes no unknown -"),
+    _one_of("team", "mixed engineers -"),
 )
 
 Table(
@@ -427,7 +444,9 @@ Table(
     NEW,
     Column("extraction", ForeignKey("extraction.id", ondelete="CASCADE"), primary_key=True),
     Column("position", Integer, primary_key=True),
+    Column("number", Integer),
     Column("device", Text, nullable=False),
+    CheckConstraint("number > 0", name="number"),
 )
 
 Table(
@@ -455,7 +474,7 @@ Table(
     Column("stage", String(12), nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("unit", String(20), nullable=False),
-    CheckConstraint("stage IN ('initial', 'positive', 'train_val', 'test')", name="stage"),
+    _one_of("stage", "initial positive train_val test positive_test"),
 )
 
 Table(
@@ -571,7 +590,13 @@ def _forward(rows: Rows) -> Rows:
         words = _items(row["databases"])
         rows["review_database"] += _numbered("review", row["key"], "name", words)
     for row in rows["study"]:
-        row |= {"year": row["year"] or None, "pmid": None, "abstract": ""}
+        row |= {
+            "year": row["year"] or None,
+            "pmid": None,
+            "volume": "",
+            "pages": "",
+            "abstract": "",
+        }
         words = _items(row["authors"])
         rows["study_author"] += _numbered("study", row["key"], "name", words)
     for row in rows["extraction"]:
@@ -580,6 +605,10 @@ def _forward(rows: Rows) -> Rows:
         for column, item in (("software", "name"), ("hardware", "device")):
             words = _items(row[column])
             rows[f"extraction_{column}"] += _numbered("extraction", number, item, words)
+    for row in rows["extraction_hardware"]:
+        count, _, device = row["device"].partition(" ")
+        if count.isdecimal() and device:
+            row |= {"number": int(count), "device": device}
         for position, size in enumerate(_items(row["image_size_px"]), 1):
             width, height, channels = [*map(int, size.split("x")), None][:3]
             rows["image_size"].append(
@@ -612,6 +641,8 @@ def _backward(rows: Rows) -> Rows:
     databases = _gathered(rows["review_database"], "review", "name")
     authors = _gathered(rows["study_author"], "study", "name")
     software = _gathered(rows["extraction_software"], "extraction", "name")
+    for row in rows["extraction_hardware"]:
+        row["device"] = f"{row['number'] or ''} {row['device']}".strip()
     hardware = _gathered(rows["extraction_hardware"], "extraction", "device")
     sizes: dict[Any, list[str]] = {}
     for row in rows["image_size"]:

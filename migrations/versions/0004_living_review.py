@@ -17,7 +17,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    UniqueConstraint,
     text,
 )
 
@@ -170,7 +169,9 @@ Table(
     NEW,
     Column("review", ForeignKey("review.key"), primary_key=True),
     Column("field", String(40), primary_key=True),
+    Column("locator_table", String(40), primary_key=True),
     Column("column_name", String(40), primary_key=True),
+    Column("statement", Text, nullable=False),
 )
 
 Table(
@@ -222,7 +223,6 @@ Table(
     Column("kind", String(20), nullable=False),
     Column("reason", Text, nullable=False),
     Column("undoes", ForeignKey("change_set.id")),
-    UniqueConstraint("undoes"),
     CheckConstraint("actor <> '' AND reason <> ''", name="said"),
 )
 
@@ -232,7 +232,7 @@ Table(
     Column("change_set", ForeignKey("change_set.id"), primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("file", String(40), nullable=False),
-    Column("row_key", String(600), nullable=False, index=True),
+    Column("row_key", Text, nullable=False, index=True),
     Column("before", JSON(none_as_null=True)),
     Column("after", JSON(none_as_null=True)),
 )
@@ -248,8 +248,8 @@ Table(
     Column("archive", LargeBinary, nullable=False),
 )
 
-#: Tables whose rows are never altered.
-APPEND_ONLY = ("change_set", "change", "release")
+#: Tables whose rows are never altered, with their keys.
+APPEND_ONLY = {"change_set": ["id"], "change": ["change_set", "position"], "release": ["tag"]}
 #: Field of an extraction -> query of its values: extraction, position, value.
 FIELDS = {
     **{
@@ -271,7 +271,10 @@ FIELDS = {
     "anatomy": "SELECT extraction, position, anatomy FROM extraction_anatomy",
     "task": "SELECT extraction, position, task FROM extraction_task",
     "software": "SELECT extraction, position, name FROM extraction_software",
-    "hardware": "SELECT extraction, position, device FROM extraction_hardware",
+    "hardware": (
+        "SELECT extraction, position, CASE WHEN number IS NULL THEN device "
+        "ELSE CAST(number AS TEXT) || ' ' || device END FROM extraction_hardware"
+    ),
     "image_size": (
         "SELECT extraction, position, CAST(width_px AS TEXT) || 'x' || CAST(height_px AS TEXT) "
         "FROM image_size"
@@ -281,7 +284,7 @@ FIELDS = {
             "SELECT extraction, position, CAST(number AS TEXT) || ' ' || unit "
             f"FROM sample_count WHERE stage = '{stage}'"
         )
-        for stage in ("initial", "positive", "train_val", "test")
+        for stage in ("initial", "positive", "train_val", "test", "positive_test")
     },
     **{
         name: f"SELECT extraction, position, {name} FROM arm WHERE role <> 'benchmark'"
@@ -300,12 +303,14 @@ def fact() -> str:
     return f"""
 CREATE VIEW fact AS
 SELECT
-    e.review, e.study, v.field, v.position, v.value, p.printed, p.column_name,
+    e.review, e.study, v.field, v.position, v.value,
+    coalesce(p.printed, nullif(fs.statement, '')) AS printed, p.column_name,
     coalesce(p.locator_table, e.locator_table) AS locator_table, e.row_label, e.ref_printed, e.ref,
     e.reading
 FROM ({fields}) AS v
 JOIN extraction e ON e.id = v.extraction
 LEFT JOIN field_source fs ON fs.review = e.review AND fs.field = v.field
+    AND fs.locator_table IN ('', e.locator_table)
 LEFT JOIN printed_cell p
     ON p.review = e.review AND p.study = e.study AND p.column_name = fs.column_name
 WHERE v.value <> '' AND (v.value NOT IN ('unknown', 'unspecified') OR p.printed IS NOT NULL)
@@ -327,11 +332,17 @@ def _guard() -> None:
         )
         for table in APPEND_ONLY:
             op.execute(
-                f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
-                "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+                f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE "
+                f"ON {table} FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
             )
         return
-    for table in APPEND_ONLY:
+    for table, key in APPEND_ONLY.items():
+        same = " AND ".join(f"{column} = NEW.{column}" for column in key)
+        op.execute(  # INSERT OR REPLACE deletes without the trigger of DELETE
+            f"CREATE TRIGGER {table}_replace BEFORE INSERT ON {table} "
+            f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) "
+            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        )
         for verb in ("UPDATE", "DELETE"):
             op.execute(
                 f"CREATE TRIGGER {table}_{verb.lower()} BEFORE {verb} ON {table} "
@@ -356,13 +367,14 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    n_changes = op.get_bind().execute(text("SELECT count(*) FROM change_set")).scalar_one()
-    if n_changes:
-        msg = (
-            f"this store holds {n_changes} change sets, which the older form cannot keep: "
-            "evtl export them first, and go back with a fresh store"
-        )
-        raise RuntimeError(msg)
+    for table, name in (("change_set", "change sets"), ("release", "releases")):
+        found = op.get_bind().execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
+        if found:
+            msg = (
+                f"this store holds {found} {name}, which the older form cannot keep: export the "
+                "corpus (evtl export) and import it with the older evtl; the history stays here"
+            )
+            raise RuntimeError(msg)
     op.execute("DELETE FROM corpus")
     op.execute("DROP VIEW fact")
     with op.batch_alter_table("claim") as claim:

@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: help install demo test clean
+.PHONY: help install demo test nightly clean
 
 help:
 	@echo "make demo     install, recommend, write a sample data set, train on it (some minutes)"
 	@echo "make test     install with the test tools and run every check"
 	@echo "make install  install everything into $(VENV), so that $(VENV)/bin/evtl works"
+	@echo "make nightly  fuzz the imports with many more examples"
 	@echo "make clean    remove $(VENV), demo and caches"
 
 $(VENV)/bin/python:
@@ -39,6 +40,10 @@ test: $(VENV)/.installed-test
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-cache
 	$(VENV)/bin/pytest
+
+# Ten thousand examples where `make test` tries five hundred.
+nightly: $(VENV)/.installed-test
+	$(VENV)/bin/pytest -m nightly
 
 clean:
 	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -234,6 +234,20 @@ def test_a_study_is_adopted_when_two_read_it_and_nothing_is_open(living: Store) 
     assert extraction(living) is None
 
 
+def test_an_excluded_study_is_not_adopted(living: Store) -> None:
+    for person in ("anna", "ben"):
+        double_extraction.read_study(living, person, "a.csv", sheet(ZHOU))
+    decide(living, "exclude", "include")
+    with pytest.raises(EvidenceError, match="is excluded from thyroid2026, or in conflict"):
+        double_extraction.adopt(living, REVIEW, ZHOU, "carl")
+    assert extraction(living) is None
+
+
+def test_a_published_review_takes_up_no_extraction(living: Store) -> None:
+    with pytest.raises(EvidenceError, match="morid2022 is a published review"):
+        double_extraction.adopt(living, "morid2022", "shin-2016", "carl")
+
+
 def test_reading_again_replaces_what_was_read(living: Store) -> None:
     double_extraction.read_study(living, "anna", "a.csv", sheet(ZHOU, n_images="780", head="svm"))
     again = double_extraction.read_study(living, "anna", "a.csv", sheet(ZHOU, n_images="800"))

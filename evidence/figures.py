@@ -140,10 +140,12 @@ def canvas(
     width_in, height_in : float
         Width of the figure and height of what lies between title and notes, in inches.
     """
-    from matplotlib.figure import Figure  # noqa: PLC0415  (slow to import)
+    from evidence.plain_figure import PlainFigure  # noqa: PLC0415  (slow to import)
 
     lines = [line for note in notes for line in wrapped(note, width_in - 0.2)]
-    figure = Figure(figsize=(width_in, height_in + 0.4 + 0.16 * len(lines)), layout="constrained")
+    figure = PlainFigure(
+        figsize=(width_in, height_in + 0.4 + 0.16 * len(lines)), layout="constrained"
+    )
     figure.suptitle(title, x=0.01, ha="left", fontsize=TEXT + 2, fontweight="bold", color=INK)
     if lines:
         small = {"ha": "left", "fontsize": SMALL, "color": MUTED}

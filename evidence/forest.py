@@ -79,6 +79,8 @@ def sizes(results: Sequence[Reported]) -> "Figure":
 
     Results of other metrics, and without a number of images, are counted in the notes.
     """
+    from matplotlib.ticker import LogFormatter  # noqa: PLC0415  (slow to import)
+
     shown = [result for result in results if result.metric in _SHAPES and result.n_images]
     needed(shown)
     note = (
@@ -88,6 +90,8 @@ def sizes(results: Sequence[Reported]) -> "Figure":
     )
     figure, axes = canvas(7.5, 4.6, "Reported performance by number of images", [note])
     axes.set(xscale="log", xlabel="original images", ylabel="reported value")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.xaxis.set_minor_formatter(LogFormatter())
     low = min(result.value for result in shown)
     for result in shown:
         _mark_by_size(axes, result, ARROW * (1 - low))
@@ -161,7 +165,7 @@ def _notes(pooled: Pooled) -> list[str]:
 
 def _frame(title: str, table: Table, notes: list[str]) -> "tuple[Figure, Axes]":
     """The texts of the table in place around empty axes, everything measured in inches."""
-    from matplotlib.figure import Figure  # noqa: PLC0415  (slow to import)
+    from evidence.plain_figure import PlainFigure  # noqa: PLC0415  (slow to import)
 
     columns = list(zip(_HEADER, *table, strict=True))
     widths = [max(map(len, column)) * CHAR_IN + GAP_IN for column in columns]
@@ -171,7 +175,7 @@ def _frame(title: str, table: Table, notes: list[str]) -> "tuple[Figure, Axes]":
     lines = [line for note in notes for line in wrapped(note, width - 2 * GAP_IN)]
     rows, bottom = ROW_IN * len(table), 1.05 + 0.15 * len(lines)
     height = bottom + rows + 0.8
-    figure = Figure(figsize=(width, height))
+    figure = PlainFigure(figsize=(width, height))
     axes = figure.add_axes((plot / width, bottom / height, PLOT_IN / width, rows / height))
     edge = GAP_IN / width
     figure.text(edge, 1 - 0.4 / height, title, size=TEXT + 2, weight="bold", color=INK)

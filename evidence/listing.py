@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from evidence import schema
 from evidence.catalogue import CATALOGUE
-from evidence.errors import StudyNotFoundError
+from evidence.errors import EvidenceError, StudyNotFoundError, UnknownTermError
 from evidence.records import Record
 from evidence.tables import chunks
 from evidence.vocabulary import ANATOMY, MODALITY, Approach, Vocabulary
@@ -106,7 +106,15 @@ def find(connection: Connection, wanted: StudyFilter) -> Listing:
     """Studies that fit, newest first.
 
     A study of which no review extracted anything is listed too, unless something is asked of it.
+
+    Raises
+    ------
+    UnknownTermError
+        No review, or no backbone or family, is called so; the message names near ones.
+    EvidenceError
+        `n_min` is more than `n_max`.
     """
+    _check(connection, wanted)
     keys = _matching(wanted)
     n_found = connection.execute(select(func.count()).select_from(keys.subquery())).scalar_one()
     ordered = (
@@ -117,6 +125,30 @@ def find(connection: Connection, wanted: StudyFilter) -> Listing:
     )
     found = tuple(connection.scalars(ordered))
     return Listing(studies=_lines(connection, found), n_found=n_found)
+
+
+def _check(connection: Connection, wanted: StudyFilter) -> None:
+    """Refuse what no study can ever fit: it would look like a gap in the evidence."""
+    low, high = wanted.n_min, wanted.n_max
+    if low is not None and high is not None and low > high:
+        msg = f"no number of images is at least {low} and at most {high}"
+        raise EvidenceError(msg)
+    backbone = schema.backbone.c
+    if wanted.review:
+        _known("review", wanted.review, set(connection.scalars(select(schema.review.c.key))))
+    if wanted.backbone:
+        names = select(backbone.name).union(select(backbone.family))
+        _known("backbone", wanted.backbone, set(connection.scalars(names)))
+
+
+def _known(kind: str, name: str, known: set[str]) -> None:
+    if name in known:
+        return
+    spellings = {word.lower(): word for word in sorted(known)}
+    near = difflib.get_close_matches(name.lower(), spellings, n=4, cutoff=0.5)
+    hint = f"did you mean {', '.join(spellings[word] for word in near)}? " if near else ""
+    msg = f"unknown {kind} {name!r}: {hint}Known: {', '.join(sorted(known))}"
+    raise UnknownTermError(msg)
 
 
 def _matching(wanted: StudyFilter) -> Select[tuple[str]]:

@@ -26,6 +26,18 @@ TYPES = frozenset(
     "TEXT VARCHAR CHAR INT SMALLINT BIGINT FLOAT DOUBLE DECIMAL BOOLEAN DATE TIME TIMESTAMP "
     "TIMESTAMPTZ INTERVAL".split()
 )
+#: What takes a whole row and is no allowed function: PostgreSQL reads ``r.to_json`` as
+#: ``to_json(r)`` where `r` has no such column. A test asks a server whether one is missing.
+ROW_FUNCTIONS = frozenset(
+    "any_out any_value anycompatible_out anycompatiblenonarray_out anyelement_out anynonarray_out "
+    "array_agg hash_record json_agg json_agg_strict json_build_array json_build_object jsonb_agg "
+    "jsonb_agg_strict jsonb_build_array jsonb_build_object num_nonnulls num_nulls pg_collation_for "
+    "pg_column_compression pg_column_size pg_column_toast_chunk_id pg_typeof quote_literal "
+    "quote_nullable record_out record_send row_to_json to_json to_jsonb".split()
+)
+#: Every relation of the catalogue begins so, and no view; a name for a query within the question
+#: that does would let the catalogue be read where that name does not reach.
+CATALOGUE_PREFIX = "pg_"
 #: The schema of the views; may be written before a name.
 SCHEMA = "ask"
 
@@ -85,10 +97,14 @@ def _objections(
         if isinstance(node, exp.DML | exp.DDL | exp.Into | exp.Lock | exp.Command):
             found = type(node).__name__.upper()
             yield f"only one SELECT is answered here, found {found}; the store is read-only"
+        elif isinstance(node, exp.CTE) and node.alias.lower().startswith(CATALOGUE_PREFIX):
+            yield f"the name {node.alias} is not allowed here: {CATALOGUE_PREFIX} is PostgreSQL's"
         elif isinstance(node, exp.Table) and not _is_readable(node, readable):
             yield _not_allowed("table", node.sql("postgres"), tables)
         elif isinstance(node, exp.Func) and functions.isdisjoint(names := _names(node)):
             yield _not_allowed("function", names[0], functions)
+        elif (attribute := _attribute(node)) in ROW_FUNCTIONS:
+            yield _not_allowed("function", attribute, functions)
         elif isinstance(node, exp.Cast) and getattr(node.to.this, "name", "") not in TYPES:
             yield _not_allowed("type", node.to.sql("postgres"), TYPES)
 
@@ -100,6 +116,13 @@ def _not_allowed(kind: str, found: str, allowed: Collection[str]) -> str:
 def _is_readable(table: exp.Table, readable: set[str]) -> bool:
     named = table.name.lower() in readable and table.db in {"", SCHEMA} and not table.catalog
     return named or not table.name  # the result of a function, which is judged by itself
+
+
+def _attribute(node: exp.Expr) -> str:
+    """What stands behind the last dot; empty where there is none."""
+    if isinstance(node, exp.Column):
+        return node.name.lower() if node.table else ""
+    return node.expression.name.lower() if isinstance(node, exp.Dot) else ""
 
 
 def _names(function: exp.Func) -> list[str]:

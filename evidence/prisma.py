@@ -98,7 +98,7 @@ def prisma(flow: Sequence[FlowStep], title: str = "") -> "Figure":
     statements of one number. Where the printed number is not the derived one both are shown, and
     the box is dashed.
     """
-    from matplotlib.figure import Figure  # noqa: PLC0415  (slow to import)
+    from evidence.plain_figure import PlainFigure  # noqa: PLC0415  (slow to import)
 
     needed(flow)
     levels = _levels(flow)
@@ -108,7 +108,7 @@ def prisma(flow: Sequence[FlowStep], title: str = "") -> "Figure":
     width = 2 * GAP_IN + BAND_IN + n_columns * (BOX_IN + GAP_IN)
     heights = [_level_height(level, trunk) for level in levels]
     height = sum(heights) + GAP_IN * (len(levels) + 1) + 0.2
-    figure = Figure(figsize=(width, height))
+    figure = PlainFigure(figsize=(width, height))
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
     axes.set_axis_off()
     axes.text(GAP_IN, height - 0.3, title, size=TEXT + 2, weight="bold", color=INK, va="center")

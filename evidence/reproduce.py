@@ -4,6 +4,7 @@ Whether a figure agrees is compared here; why it does not is a person's finding 
 row, so that nothing is bent to fit.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -21,6 +22,9 @@ from evidence.vocabulary import Verdict
 
 #: Unit of a figure that is a set of references; every other unit is a number.
 REFERENCES = "references"
+#: A number of at most 40 digits and two of an exponent; an exact one of ``1e99999999`` would fill
+#: the memory.
+_NUMBER = re.compile(r"[+-]?(?!(?:\.?[0-9]){41})[0-9]+(?:\.[0-9]*)?(?:e[+-]?[0-9]{1,2})?", re.I)
 
 
 class PrintedFigure(Record):
@@ -80,7 +84,8 @@ class Comparison(NamedTuple):
 class Reproduction(Record):
     """A printed figure with what its rows give now.
 
-    `changed` means that this is not what they gave when the figure was entered.
+    `changed` means that this is not what they gave when the figure was entered. A figure whose
+    query fails is ``not_answerable``, and `detail` says why.
     """
 
     figure: PrintedFigure
@@ -129,11 +134,10 @@ def _number(unit: str, answer: Sequence[Sequence[Any]]) -> tuple[Fraction, str]:
 
 
 def _exact(value: Any) -> Fraction:
-    try:
-        return Fraction(str(value))
-    except ValueError:
-        msg = f"{value!r}, which is no number"
-        raise EvidenceError(msg) from None
+    if not _NUMBER.fullmatch(str(value)):
+        msg = f"{value!r:.60}, which is no number of at most 40 digits"
+        raise EvidenceError(msg)
+    return Fraction(str(value))
 
 
 def _rounded(value: Fraction, n_decimals: int) -> tuple[str, str]:
@@ -168,7 +172,8 @@ def reproduce(store: Store, figures: Sequence[PrintedFigure]) -> tuple[Reproduct
     """Recompute every figure from the rows of the store, in the order given.
 
     The queries are rows of the store themselves and may have come with an import: they are asked
-    as questions of anybody, which can do nothing but read.
+    as questions of anybody, which can do nothing but read. One that fails leaves the others
+    answered.
 
     Parameters
     ----------
@@ -178,38 +183,57 @@ def reproduce(store: Store, figures: Sequence[PrintedFigure]) -> tuple[Reproduct
     Raises
     ------
     EvidenceError
-        A query cannot be answered; the message names its figure.
+        Nothing can be asked of this store.
     """
-    asked = [figure for figure in figures if figure.query]
+    given = _given(store, [figure.query for figure in figures if figure.query])
+    return tuple(
+        _reproduced(figure, next(given)) if figure.query else _unasked(figure) for figure in figures
+    )
+
+
+def _given(store: Store, queries: Sequence[str]) -> Iterator[Answer | QueryRefusedError]:
+    """What each query gives; those around one that fails are asked without it."""
+    while queries:
+        try:
+            yield from answers(store, queries)
+        except QueryRefusedError as error:
+            yield from _given(store, queries[: error.position])
+            yield error
+            queries = queries[error.position + 1 :]
+        else:
+            return
+
+
+def _unasked(figure: PrintedFigure) -> Reproduction:
+    return Reproduction(
+        figure=figure,
+        recomputed="",
+        verdict=figure.verdict,
+        detail="",
+        changed=bool(figure.recomputed),
+    )
+
+
+def _reproduced(figure: PrintedFigure, given: Answer | QueryRefusedError) -> Reproduction:
+    if isinstance(given, QueryRefusedError):
+        return _failed(figure, f"its query fails: {given}")
     try:
-        given = iter(answers(store, [figure.query for figure in asked]) if asked else ())
-    except QueryRefusedError as error:
-        figure = asked[error.position].figure
-        msg = f"figure {figure}: its query cannot be answered: {error}"
-        raise EvidenceError(msg) from error
-    return tuple(_reproduced(figure, given) for figure in figures)
-
-
-def _reproduced(figure: PrintedFigure, given: Iterator[Answer]) -> Reproduction:
-    found, verdict = Comparison("", agrees=False, detail=""), figure.verdict
-    if figure.query:
-        found = _compared(figure, given)
-        verdict = _verdict(figure.verdict, agrees=found.agrees)
+        found = compare(figure.printed, figure.unit, given.rows)
+    except EvidenceError as error:
+        return _failed(figure, f"its query gives {error}")
     return Reproduction(
         figure=figure,
         recomputed=found.recomputed,
-        verdict=verdict,
+        verdict=_verdict(figure.verdict, agrees=found.agrees),
         detail=found.detail,
         changed=found.recomputed != figure.recomputed,
     )
 
 
-def _compared(figure: PrintedFigure, given: Iterator[Answer]) -> Comparison:
-    try:
-        return compare(figure.printed, figure.unit, next(given).rows)
-    except EvidenceError as error:
-        msg = f"figure {figure.figure}: its query gives {error}"
-        raise EvidenceError(msg) from error
+def _failed(figure: PrintedFigure, detail: str) -> Reproduction:
+    return Reproduction(
+        figure=figure, recomputed="", verdict="not_answerable", detail=detail, changed=True
+    )
 
 
 def _verdict(entered: Verdict, *, agrees: bool) -> Verdict:

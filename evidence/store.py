@@ -96,6 +96,8 @@ class Store:
             yield
         except (DBAPIError, sqlite3.Error) as error:
             cause = str(getattr(error, "orig", error)).strip()
+            if cause == "database is locked":
+                cause = "another evtl is writing to it; try again in a moment"
             msg = f"database {self.url.render_as_string()}: {cause}"
             raise EvidenceError(msg) from error
 

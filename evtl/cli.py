@@ -15,6 +15,7 @@ import typer
 from evidence.errors import EvtlError
 from evtl import render, services
 from evtl.lazy import LazyGroup
+from evtl.page import unsteered
 from evtl.render import Format
 from evtl.services import TaskOptions
 
@@ -230,7 +231,7 @@ def main() -> None:
     try:
         app()
     except EvtlError as error:
-        sys.exit(f"evtl: {error}")
+        sys.exit(f"evtl: {unsteered(str(error))}")
     except ModuleNotFoundError as error:
         if (error.name or "").startswith(("evidence", "recommender", "trainer", "evtl")):
             raise

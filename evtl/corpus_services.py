@@ -34,9 +34,10 @@ def actor(by: str | None) -> str:
         Nobody can be named.
     """
     try:
-        name = (by or os.environ.get("EVTL_ACTOR") or getpass.getuser()).strip()
+        said = os.environ.get("EVTL_ACTOR") or getpass.getuser() if by is None else by
     except (OSError, KeyError):
-        name = ""
+        said = ""
+    name = said.strip()
     if not name or len(name) > 80:
         msg = "who does this? Say --by NAME (up to 80 characters), or set EVTL_ACTOR"
         raise EvidenceError(msg)
@@ -226,7 +227,9 @@ def studies(wanted: StudyFilter) -> Listing:
     Raises
     ------
     UnknownTermError
-        A word is in no vocabulary.
+        A word is in no vocabulary, or no review or backbone is called so.
+    EvidenceError
+        No number of images is in the range.
     """
     changes_ = {
         "modality": MODALITY.resolve(wanted.modality) if wanted.modality else None,

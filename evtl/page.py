@@ -18,6 +18,16 @@ def show(text: str) -> None:
         typer.echo(text)
 
 
+def unsteered(text: str) -> str:
+    """A text without what would steer a terminal or turn the order of its letters; lines stay."""
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+
+
+def whole(text: str) -> str:
+    """The text as it is for a file or another program; what a terminal may be shown of it."""
+    return unsteered(text) if sys.stdout.isatty() else text
+
+
 def coloured(word: str, colour: str) -> str:
     """The word in a colour; bare where no terminal shows it or ``NO_COLOR`` is set.
 

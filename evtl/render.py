@@ -13,6 +13,7 @@ from typing import Any
 from evidence.errors import QueryRefusedError
 from evidence.questions import Answer
 from evidence.records import RunRecord
+from evtl.page import unsteered, whole
 from recommender.records import Choice, Cost, Disagreement, Recommendation
 
 WIDTH = 96
@@ -29,6 +30,10 @@ class Format(StrEnum):
 
 def answer(result: Answer, form: Format) -> str:
     """Rows of a query in the asked format; missing values are empty (JSON: null)."""
+    return whole(_answer(result, form))
+
+
+def _answer(result: Answer, form: Format) -> str:
     if form is Format.json:
         return _json(result)
     cells = [["" if value is None else str(value) for value in row] for row in result.rows]
@@ -62,18 +67,18 @@ def _json(result: Answer) -> str:
 
 def table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     """Left-aligned columns under a rule; control characters are shown as blanks."""
-    flat = [[printable(cell) for cell in row] for row in cells]
-    widths = [max(map(len, column)) for column in zip(columns, *flat, strict=True)]
+    head, *flat = [[printable(cell) for cell in row] for row in (columns, *cells)]
+    widths = [max(map(len, column)) for column in zip(head, *flat, strict=True)]
     rule = ["-" * width for width in widths]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [columns, rule, *flat]
+        for row in [head, rule, *flat]
     )
 
 
 def printable(text: str) -> str:
     """A text in one line, without what would steer a terminal."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    return unsteered(text).replace("\n", " ")
 
 
 def recommendation(found: Recommendation, top: int) -> str:

@@ -107,13 +107,7 @@ def reproduction(shown: Sequence[Reproduction], found: Sequence[Reproduction]) -
     lines = [head, rule]
     for item, line in zip(shown, body, strict=True):
         lines.append(coloured(item.verdict, COLOURS[item.verdict]) + line[len(item.verdict) :])
-    causes = [item for item in shown if item.figure.cause and item.verdict != "agrees"]
-    if causes:
-        lines.append("\nWhy")
-    for item in causes:
-        lines.append(wrapped(f"  {item.figure.figure}: {item.figure.cause}"))
-        if item.detail:
-            lines.append(wrapped(f"    rows: {item.detail}"))
+    lines += _causes([item for item in shown if item.verdict != "agrees"])
     lines += [
         f"CHANGED  {item.figure.figure}: rows gave {item.figure.recomputed!r} when it was entered"
         for item in shown
@@ -125,6 +119,17 @@ def reproduction(shown: Sequence[Reproduction], found: Sequence[Reproduction]) -
         said = ", ".join(f"{counts[review, word]} {word}" for word in COLOURS)
         lines.append(f"\n{review}: {said}")
     return "\n".join(lines)
+
+
+def _causes(parted: Sequence[Reproduction]) -> Iterator[str]:
+    explained = [item for item in parted if item.figure.cause or item.detail]
+    if explained:
+        yield "\nWhy"
+    for item in explained:
+        name = item.figure.figure
+        yield wrapped(f"  {name}: {item.figure.cause or 'it agreed when it was entered'}")
+        if item.detail:
+            yield wrapped(f"    rows: {item.detail}")
 
 
 def disagreements(found: Disagreements) -> str:

@@ -171,6 +171,14 @@ POSTGRES = [
     "SELECT * FROM pg_largeobject",
     "SELECT * FROM pg_stat_activity",
     "SELECT * FROM pg_settings",
+    "SELECT r.rolname FROM pg_roles r, (WITH pg_roles AS (SELECT 1) SELECT * FROM pg_roles) x",
+    'SELECT * FROM pg_roles, (WITH "PG_roles" AS (SELECT 1 AS a) SELECT 1) x',
+    "SELECT f.row_to_json FROM fact f",
+    "SELECT f.to_jsonb FROM fact f, (SELECT 1 AS to_jsonb) x",
+    'SELECT ask.fact."pg_column_size" FROM ask.fact',
+    "SELECT (f).row_to_json FROM fact f",
+    "SELECT (f.*).json_agg FROM fact f",
+    "SELECT (SELECT f FROM fact f LIMIT 1).quote_literal",
     "SELECT 'study'::regclass",
     "SELECT 'pg_sleep'::regproc",
     "SELECT CAST('<!DOCTYPE x [<!ENTITY y SYSTEM \"file:///nowhere\">]><x>&y;</x>' AS xml)",
@@ -289,6 +297,7 @@ HARMLESS = [
     "VALUES (1, 'a', NULL)",
     "SELECT 1.5 AS a, -3 AS b, NULL AS c, 'é€😀' AS d, 9223372036854775807 AS e, 1e300 AS f",
     "SELECT key FROM study WHERE year > 9999",
+    "SELECT x.count, x.lag FROM (SELECT count(*) AS count, 1 AS lag FROM study) x",
 ]
 
 

@@ -7,11 +7,11 @@ from collections import Counter
 import pytest
 from sqlalchemy import text
 
-from evidence.errors import EvidenceError
 from evidence.reproduce import PrintedFigure, Reproduction, reproduce
 from evidence.rows import PrintedFigureRow
 from evidence.shipped import shipped
 from evidence.store import Store
+from evtl.render_evidence import reproduction
 
 #: Functions that SQLite and PostgreSQL share; the words before other brackets are no functions.
 PORTABLE = set("count sum min max replace coalesce nullif lower upper length abs substr".split())
@@ -162,18 +162,27 @@ def test_what_the_rows_cannot_answer_is_said(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "message"),
+    ("query", "detail"),
     [
-        ("SELECT * FROM nothing", "cannot be answered: .*nothing"),
-        ("SELECT :x", "cannot be answered"),
-        ("SELECT 1; SELECT 2", "cannot be answered"),
+        ("SELECT * FROM nothing", "fails: .*nothing"),
+        ("SELECT :x", "fails: the query cannot be answered"),
+        ("SELECT 1; SELECT 2", "fails: .*"),
         ("SELECT 1 FROM study", r"gives 209 row\(s\)"),
         ("SELECT max(n_images) FROM study_features WHERE review = ''", "gives None"),
+        ("SELECT '1e99999999'", "gives '1e99999999', which is no number"),
     ],
 )
-def test_a_query_that_fails_names_its_figure(store: Store, query: str, message: str) -> None:
-    with pytest.raises(EvidenceError, match=f"^figure m-t3-approach-fine-tuning: .*{message}"):
-        one(store, query=query)
+def test_a_query_that_fails_says_why_and_answers_nothing(
+    store: Store, query: str, detail: str
+) -> None:
+    found = one(store, query=query)
+    assert (found.recomputed, found.verdict, found.changed) == ("", "not_answerable", True)
+    assert re.match(f"its query {detail}", found.detail), found.detail
+
+
+def test_an_empty_set_whose_query_fails_is_a_change_too(store: Store) -> None:
+    found = one(store, printed="", unit="references", recomputed="", query="SELECT 1, 2")
+    assert (found.verdict, found.changed) == ("not_answerable", True)
 
 
 @pytest.mark.parametrize(
@@ -181,11 +190,29 @@ def test_a_query_that_fails_names_its_figure(store: Store, query: str, message: 
               "SELECT load_extension('x')", "WITH x AS (SELECT 1) DELETE FROM claim"],
 )  # fmt: skip
 def test_an_imported_query_can_do_no_more_than_a_question(either: Store, query: str) -> None:
-    with pytest.raises(EvidenceError, match="its query cannot be answered: "):
-        one(either, query=query)
+    found = one(either, query=query)
+    assert (found.recomputed, found.verdict) == ("", "not_answerable")
+    assert found.detail.startswith("its query fails: ")
 
 
-def test_of_several_queries_the_one_that_fails_is_named(either: Store) -> None:
-    bad = FIGURES[7].model_copy(update={"query": "SELECT * FROM nothing"})
-    with pytest.raises(EvidenceError, match=f"^figure {FIGURES[7].figure}: .*cannot be answered"):
-        reproduce(either, [*FIGURES[:7], bad, *FIGURES[8:12]])
+def test_queries_that_fail_leave_the_others_answered(either: Store) -> None:
+    asked = [figure for figure in FIGURES if figure.query][:9]
+    failing = {0: "SELECT * FROM nothing", 4: "SELECT 1 FROM study", 5: "SELECT :x", 8: "SELECT ("}
+    figures = [
+        figure.model_copy(update={"query": failing.get(at, figure.query)})
+        for at, figure in enumerate(asked)
+    ]
+    found = reproduce(either, figures)
+    assert [item.figure for item in found] == figures
+    assert {at for at, item in enumerate(found) if item.changed} == set(failing)
+    for at, item in enumerate(found):
+        expected = (
+            ("", "not_answerable") if at in failing else (asked[at].recomputed, asked[at].verdict)
+        )
+        assert (item.recomputed, item.verdict) == expected
+
+
+def test_why_a_query_fails_is_printed(store: Store) -> None:
+    found = one(store, query="SELECT * FROM nothing")
+    shown = reproduction([found], [found])
+    assert "its query fails: " in shown.partition("\nWhy\n")[2]

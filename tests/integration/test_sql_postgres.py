@@ -14,7 +14,7 @@ import pytest
 from psycopg import errors
 from sqlalchemy import text
 
-from evidence import postgres, postgres_questions, questions
+from evidence import postgres, postgres_questions, postgres_tree, questions
 from evidence.errors import QueryRefusedError
 from evidence.store import Store
 from tests.integration.attacks import (
@@ -112,6 +112,21 @@ def test_harmless_questions_have_the_answer_that_sqlite_gives(
         assert list(row) == near
     if "VALUES" not in sql:  # whose columns each database names itself
         assert found.columns == expected.columns
+
+
+def test_every_function_that_takes_a_row_is_known(asked: Store) -> None:
+    """PostgreSQL calls it for a column that is not there; window functions need an OVER."""
+    sql = """
+    SELECT DISTINCT proname FROM pg_proc
+    WHERE prokind <> 'w' AND pronargs >= 1 AND pronargs - pronargdefaults <= 1
+    AND proargtypes[0] = ANY (ARRAY['record', '"any"', 'anyelement', 'anynonarray',
+                                    'anycompatible', 'anycompatiblenonarray']::regtype[])
+    """
+    with asked.connect() as connection:
+        names = set(connection.scalars(text(sql)))
+    allowed = questions.SAFE_FUNCTIONS | postgres_tree.POSTGRES_FUNCTIONS
+    assert "row_to_json" in names
+    assert names - allowed <= postgres_tree.ROW_FUNCTIONS
 
 
 def test_values_are_plain(asked: Store) -> None:

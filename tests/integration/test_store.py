@@ -160,3 +160,16 @@ def test_killed_while_it_is_made_it_leaves_no_half_store(tmp_path: Path) -> None
             process.wait()
         Store(url(path))
         assert dump(path) == expected
+
+
+def test_a_writer_that_waits_in_vain_says_what_to_do(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evidence.store.BUSY_TIMEOUT_S", 0)
+    waiting = Store(store.url)
+    with (
+        store.begin(),
+        pytest.raises(EvidenceError, match="another evtl is writing to it; try again"),
+        waiting.begin(),
+    ):
+        pass

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evidence import duplicates
 from evidence.duplicates import SHORT_TITLE, Index, Known, Match, family_names, match, title_key
 from evidence.reference import Citation
 from evidence.shipped import shipped
@@ -261,6 +262,37 @@ def test_a_title_key_has_letters_and_digits_only() -> None:
         "amulticlasscnnanditsfinetuningh2op5"
     )
     assert title_key(None) == title_key(" ?! ") == ""
+
+
+def test_a_near_title_is_looked_for_among_the_nearest_in_length_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Thousands of papers of one author that begin alike are not each compared with all."""
+    start, compared = "Deep transfer learning ", []
+    authors = ("Doe J",)
+    index = Index(
+        Known(key=f"{n}", title=f"{start}{n:04} {'x' * (n % 300)}", authors=authors, pmid=f"{n}")
+        for n in range(1, 1500)
+    )
+    plain = duplicates._titles_agree
+
+    def counted(one: duplicates._Facts, other: duplicates._Facts) -> str:
+        compared.append(other)
+        return plain(one, other)
+
+    monkeypatch.setattr(duplicates, "_titles_agree", counted)
+    misread = Citation(title=f"{start}0777 {'x' * 176}y", authors=authors)
+    found = index.find(misread)
+    assert found is not None
+    assert (found.rule, found.certainty) == ("near_title", "possible")
+    assert len(compared) == 100
+    for known in (777, 1200):
+        same = {"title": f"{start}{known:04} {'x' * (known % 300)}"}
+        assert index.find(misread.model_copy(update=same)) == Match(
+            f"{known}", "title", "duplicate"
+        )
+        by_pmid = misread.model_copy(update={"pmid": f"{known}"})
+        assert index.find(by_pmid) == Match(f"{known}", "pmid", "duplicate")
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from evidence.figures import (
     years,
 )
 from evidence.forest import sizes
-from evidence.prisma import prisma
+from evidence.prisma import FlowStep, prisma
 from tests.unit.evidence.drawing import FLOW, cut_texts, drawn, result, words, xs
 
 
@@ -62,6 +63,36 @@ def every_figure() -> list[Figure]:
 
 def test_no_text_is_cut_off() -> None:
     assert [cut_texts(figure) for figure in every_figure()] == [[]] * 7
+
+
+@pytest.mark.parametrize("odd", [r"$\frac$", "cost $5 and $6", r"\$5 and $6$", "a_b^c $"])
+def test_a_dollar_is_a_dollar_in_every_label(tmp_path: Path, odd: str) -> None:
+    results = [result(n, label=odd, backbone=odd, locator=odd) for n in range(2)]
+    step = FlowStep(
+        label=odd, kind="identified", note=odd, reasons=((odd, 1),), sources=((odd, 1),)
+    )
+    figures = [
+        gap_map([cell(odd, odd), cell("CT", "lung")]),
+        benchmarks([Win(winner=odd, loser="VGGNet", study_key="a")]),
+        years([YearCount(year=2016, review=odd, n=2)], [SearchEnd(review=odd, date="2016")]),
+        approaches([ApproachCount(approach=odd, size=odd, n=3)]),
+        drawn(results),
+        prisma([step], odd),
+    ]
+    for number, figure in enumerate(figures):
+        save(figure, tmp_path / f"{number}.png")
+        save(figure, tmp_path / f"{number}.svg")
+        assert odd in unescape((tmp_path / f"{number}.svg").read_text()), number
+
+
+def test_the_log_axis_is_labelled_without_mathematics(tmp_path: Path) -> None:
+    figure = sizes([result(n, n_images=10 ** (n + 2)) for n in range(4)])
+    figure.draw_without_rendering()
+    ticks = {label.get_text() for label in figure.axes[0].get_xticklabels()}
+    assert {"100", "1,000", "100,000"} <= ticks
+    narrow = sizes([result(n, n_images=900 + n) for n in range(4)])
+    narrow.draw_without_rendering()
+    assert "$" not in words(figure) + words(narrow)
 
 
 @pytest.mark.parametrize("draw", [gap_map, benchmarks, years, approaches, sizes, prisma])
@@ -109,6 +140,7 @@ def test_a_figure_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> N
 def test_the_modules_load_nothing_heavy_and_never_pyplot(tmp_path: Path) -> None:
     script = f"""
 import sys
+from html import unescape
 from pathlib import Path
 from evidence import agreement, figures, forest, prisma, synthesis
 assert not {{"matplotlib", "statsmodels", "scipy", "pandas", "numpy"}} & set(sys.modules)

@@ -33,6 +33,9 @@ def rounded(numerator: int, denominator: int, n_decimals: int, how: str) -> str:
         ("102", "count", (101,), Comparison("101", False, "")),
         ("0.90", "fraction", (0.9,), Comparison("0.90", True, "")),
         ("0", "percent", (0, 7), Comparison("0", True, "0 of 7")),
+        ("1", "count", (10**39 / 10**39,), Comparison("1", True, "")),
+        ("0", "count", (1e-99,), Comparison("0", True, "")),
+        ("-2.5", "count", ("-2.5",), Comparison("-2.5", True, "")),
     ],
 )
 def test_a_number_is_compared_at_the_printed_precision(
@@ -114,6 +117,11 @@ def test_an_empty_cell_agrees_with_no_rows_only() -> None:
         ("percent", [(3, 0)], "^3 of 0, which is no share"),
         ("count", [(None,)], "^None, which is no number"),
         ("percent", [("many", 3)], "^'many', which is no number"),
+        ("count", [("1e99999999",)], "^'1e99999999', which is no number of at most 40 digits"),
+        ("count", [("1e-100",)], "^'1e-100', which is no number"),
+        ("count", [(10**40,)], "^10+, which is no number"),
+        ("count", [("1/3",)], "^'1/3', which is no number"),
+        ("count", [(float("nan"),)], "^nan, which is no number"),
         ("references", [("1", "2")], "^several columns"),
     ],
 )

@@ -266,7 +266,9 @@ def _linked(file: str, cells: Cells, known: Known) -> Cells:
 
 
 #: Files that others point to.
-PARENTS = ("reviews.csv", "publications.csv", "backbones.csv", "claims.csv")
+PARENTS = (
+    "reviews.csv", "publications.csv", "backbones.csv", "printed_figures.csv", "claims.csv",
+)  # fmt: skip
 
 
 @st.composite

@@ -127,23 +127,25 @@ def _steps(connection: Connection, changes: Changes) -> list[_Step]:
         rows = {line.row.key: line.row for line in changes.puts.get(name, ())}
         gone = changes.removes.get(name, ())
         before = codec.read(connection, [*rows, *gone]) if rows or gone else {}
-        steps += [_Step(name, k, before.get(k), row.cells(), row) for k, row in rows.items()]
+        steps += [_Step(name, k, before.get(k), codec.cells(row), row) for k, row in rows.items()]
         steps += [_Step(name, key, before.get(key), None, None) for key in gone]
     return [step for step in steps if step.before != step.after]
 
 
 def _carry_out(connection: Connection, steps: Sequence[_Step]) -> None:
-    """Take away children first, add parents first."""
-    for name in reversed(CODECS):
-        for step in steps:
-            if step.file == name and step.row is None:
-                CODECS[name].remove(connection, step.key)
+    """Add and change parents first, take children away first, and nothing before it is free."""
+    own = {name: [step for step in steps if step.file == name] for name in CODECS}
     for name, codec in CODECS.items():
-        own = [step for step in steps if step.file == name and step.row is not None]
-        for step in own:
-            if step.before is not None and step.row is not None:
-                codec.replace(connection, step.row)
-        codec.insert(connection, [s.row for s in own if s.row is not None and s.before is None])
+        codec.release(connection, [step.key for step in own[name] if step.before is not None])
+    for name, codec in CODECS.items():
+        rows = [(step.row, step.before) for step in own[name] if step.row is not None]
+        for row in (row for row, before in rows if before is not None):
+            codec.replace(connection, row)
+        codec.insert(connection, [row for row, before in rows if before is None])
+    for name in reversed(CODECS):
+        for step in own[name]:
+            if step.row is None:
+                CODECS[name].remove(connection, step.key)
 
 
 def _record(connection: Connection, steps: Sequence[_Step], reason: Reason) -> ChangeSet:

@@ -17,6 +17,7 @@ from evidence.errors import EvidenceError
 from evidence.notation import items
 from evidence.reference import Reference
 from evidence.ris import write as ris_text
+from evidence.tables import CELL_CHARACTERS
 
 __all__ = ("ris_text",)  # the third form of an export
 #: File -> its rows, cells by column.
@@ -38,7 +39,7 @@ def rows(connection: Connection) -> Tables:
 
 def _natural(key: tuple[str, ...]) -> list[tuple[int, str]]:
     """Sorts numbers by size, and before words."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in key]
+    return [(int(part) if part.isdecimal() else -1, part) for part in key]
 
 
 def as_csv(tables: Tables) -> dict[str, str]:
@@ -47,19 +48,27 @@ def as_csv(tables: Tables) -> dict[str, str]:
 
 
 def _csv(name: str, cells: list[dict[str, str]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(CODECS[name].model.model_fields), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(cells)
-    return text.getvalue()
+    columns = list(CODECS[name].model.model_fields)
+    lines = [columns, *([row[column] for column in columns] for row in cells)]
+    return "".join(",".join(map(_quoted, line)) + "\n" for line in lines)
+
+
+def _quoted(cell: str) -> str:
+    """A cell as RFC 4180 writes it; older writers of Python leave a lone carriage return bare."""
+    return '"' + cell.replace('"', '""') + '"' if any(c in cell for c in ',"\r\n') else cell
 
 
 def digest(tables: Tables) -> str:
-    """SHA-256 over all files, names and text (hex)."""
+    """SHA-256 over all files, names and text (hex); the order of the rows does not matter."""
     found = hashlib.sha256()
-    for name, text in as_csv(tables).items():
+    for name, text in as_csv({name: _sorted(name, tables) for name in tables}).items():
         found.update(f"{name}\0{text}\0".encode())
     return found.hexdigest()
+
+
+def _sorted(name: str, tables: Tables) -> list[dict[str, str]]:
+    rows = keyed(name, tables)
+    return [rows[key] for key in sorted(rows, key=_natural)]
 
 
 def archive(tables: Tables) -> bytes:
@@ -74,6 +83,7 @@ def archive(tables: Tables) -> bytes:
 def from_archive(data: bytes) -> Tables:
     """The rows that `archive` packed."""
     with zipfile.ZipFile(io.BytesIO(data)) as source:
+        csv.field_size_limit(CELL_CHARACTERS)
         return {
             name: list(csv.DictReader(io.StringIO(source.read(name).decode(), newline="")))
             for name in source.namelist()

@@ -18,11 +18,8 @@ from evidence.codecs import CODECS
 from evidence.errors import IngestError, Problem
 from evidence.rows import Row
 from evidence.shipped import FILES, corpus_digest
-from evidence.tables import Codec, Key
+from evidence.tables import CELL_CHARACTERS, Codec, Key
 from evidence.vocabulary import ANATOMY, MODALITY
-
-#: Largest cell that is read; abstracts are far below.
-CELL_CHARACTERS = 1_000_000
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from evidence.notation import items
 from evidence.rows import Count, Name, Positive, Row
@@ -27,8 +27,10 @@ DisagreementKind = Literal["advice", "same_study", "inside"]
 #: Facts that are words; every other fact is a number.
 WORDED_FACTS = frozenset({"depth_class", "kernel_size", "output_activation", "source_dataset"})
 
+#: Databases do not keep the sign of a zero; adding zero takes it away.
 Kappa = Annotated[
-    Annotated[float, Field(ge=-1, le=1)] | None, BeforeValidator(lambda cell: cell or None)
+    Annotated[float, Field(ge=-1, le=1), AfterValidator(lambda value: value + 0.0)] | None,
+    BeforeValidator(lambda cell: cell or None),
 ]
 
 

@@ -78,6 +78,13 @@ class Row(BaseModel):
     #: What stands between the items of a list cell, where it is not a bare semicolon.
     separators: ClassVar[dict[str, str]] = {}
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _stripped(cls, cell: Any) -> Any:
+        """Strip as list cells are, before a blank cell is read; pydantic strips less, and later."""
+        strips = cls.model_config.get("str_strip_whitespace") and isinstance(cell, str)
+        return cell.strip() if strips else cell
+
     @property
     def key(self) -> tuple[str, ...]:
         """Text of the natural key."""

@@ -47,6 +47,10 @@ class StudyCodec(Codec):
         """Extraction, data set and what hangs on them."""
         return (self.table, schema.dataset, *_CHILDREN)
 
+    def cells(self, row: Row) -> dict[str, str]:
+        """As for every file, with what is the same of all arms said once, of the row."""
+        return row.cells() | (_arm_cells(_arms(row)) if isinstance(row, StudyRow) else {})
+
     def replace(self, connection: Connection, row: Row) -> None:
         """Change one extraction that is there."""
         number = connection.execute(select(schema.extraction.c.id).where(self._where([row.key])))

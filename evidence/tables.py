@@ -26,6 +26,8 @@ from evidence.rows import Row
 Key = tuple[str, ...]
 #: Keys asked for at once; databases bound the number of parameters.
 CHUNK = 200
+#: Largest cell of a file; abstracts are far below.
+CELL_CHARACTERS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,18 @@ class Codec:
 
     def problems(self, row: Row) -> Iterator[tuple[str, str]]:
         """Column and reason of what a database would refuse or cut."""
-        for column, value in row.model_dump().items():
-            if isinstance(value, str) and "\0" in value:
+        for column, cell in row.cells().items():
+            if "\0" in cell:
                 yield column, "a text holds no NUL character"
+            if len(cell) > CELL_CHARACTERS:
+                yield column, f"at most {CELL_CHARACTERS} characters"
+        for column, value in row.model_dump().items():
             target = self.names.get(column, column)
             if target in self.table.c and (reason := _too_big(self.table.c[target].type, value)):
                 yield column, reason
+        for column, child in self.lists.items():
+            kind = self._shape(child).item.type
+            yield from ((column, why) for i in getattr(row, column) if (why := _too_big(kind, i)))
 
     def links(self, row: Row) -> Iterator[tuple[str, Table, str]]:
         """Column, table and key of each row of another file that this one points to."""
@@ -80,20 +88,32 @@ class Codec:
                 for link in self.table.c[target].foreign_keys:
                     yield column, link.column.table, str(value)
 
+    def cells(self, row: Row) -> dict[str, str]:
+        """The row as it is read from the tables, however it was written."""
+        return row.cells()
+
     def insert(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Add rows that are not there yet."""
         for table, records in self.records(connection, rows).items():
             if records:
                 connection.execute(insert(table), records)
 
+    def release(self, connection: Connection, keys: Iterable[Key]) -> None:
+        """Give up what only one row may have, so that another row of a change can take it."""
+        unique = {column.name: None for column in self.table.c if column.unique}
+        for some in chunks(keys):
+            if unique:
+                connection.execute(self.table.update().where(self._where(some)).values(unique))
+            for child in self.lists.values():
+                connection.execute(delete(child).where(_among(self._shape(child).parents, some)))
+
     def replace(self, connection: Connection, row: Row) -> None:
-        """Change one row that is there, keeping what points to it."""
+        """Change one row that was released, keeping what points to it."""
         records = self.records(connection, [row])
         where = self._where([row.key])
         (main,) = records.pop(self.table)
         connection.execute(self.table.update().where(where).values(main))
         for child, items in records.items():
-            connection.execute(delete(child).where(_among(self._shape(child).parents, [row.key])))
             if items:
                 connection.execute(insert(child), items)
 

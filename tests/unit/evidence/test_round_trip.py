@@ -26,8 +26,8 @@ from tests.unit.evidence.corpora import Cells, Tables, cell, corpora, lines
 
 WHY = Reason("anna", "to see", "import")
 #: Corpora are large for what Hypothesis draws; that is no fault of theirs.
-SOME = settings(max_examples=50, suppress_health_check=list(HealthCheck))
-FEW = settings(SOME, max_examples=30)
+SOME = settings(max_examples=100, suppress_health_check=list(HealthCheck))
+FEW = settings(SOME, max_examples=60)
 NIGHTLY = settings(SOME, max_examples=2000)
 
 

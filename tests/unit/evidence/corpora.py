@@ -99,7 +99,7 @@ BY_FILE: dict[tuple[str, str], Strategy] = {
     ("agreement.csv", "value"): st.floats(-1, 1).map(str),
     ("printed_figures.csv", "printed"): st.sampled_from(["0", "-1.50", "1,234.5", "7;8;9"]),
     ("printed_figures.csv", "query"): st.sampled_from(["SELECT\n1", "with x as (y) select z"]),
-    ("readings.csv", "field"): st.sampled_from(["note", "row_label", "team"]),
+    ("readings.csv", "field"): st.sampled_from(["note", "row_label", "image_type"]),
     ("readings.csv", "value"): NAMED,
 }
 
@@ -151,6 +151,9 @@ FITTED: dict[str, Callable[[Cells], Cells]] = {
     "disagreements.csv": _side,
     "crosswalk.csv": _category,
     "readings.csv": lambda cells: cells | {"value": cells["value"].strip() or "-"},
+    "field_sources.csv": lambda cells: (
+        cells | {"statement": "" if cells["column"].strip() else cells["statement"].strip() or "-"}
+    ),
     "screening.csv": lambda cells: cells | {"reason": cells["reason"].strip() or "-"},
 }
 

@@ -173,3 +173,13 @@ def test_a_writer_that_waits_in_vain_says_what_to_do(
         waiting.begin(),
     ):
         pass
+
+
+def test_a_fact_stands_once_beside_its_source(either: Store) -> None:
+    twice = (
+        "SELECT review, study, field, position, count(*) FROM fact "
+        "GROUP BY review, study, field, position HAVING count(*) > 1"
+    )
+    assert questions.question(either, twice).rows == ()
+    unsourced = "SELECT count(*) FROM fact WHERE printed IS NULL"
+    assert questions.question(either, unsourced).rows == ((0,),)

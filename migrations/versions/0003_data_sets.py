@@ -605,16 +605,16 @@ def _forward(rows: Rows) -> Rows:
         for column, item in (("software", "name"), ("hardware", "device")):
             words = _items(row[column])
             rows[f"extraction_{column}"] += _numbered("extraction", number, item, words)
-    for row in rows["extraction_hardware"]:
-        count, _, device = row["device"].partition(" ")
-        if count.isdecimal() and device:
-            row |= {"number": int(count), "device": device}
         for position, size in enumerate(_items(row["image_size_px"]), 1):
             width, height, channels = [*map(int, size.split("x")), None][:3]
             rows["image_size"].append(
                 {"extraction": number, "position": position, "width_px": width,
                  "height_px": height, "n_channels": channels}
             )  # fmt: skip
+    for devices in rows["extraction_hardware"]:
+        count, _, device = devices["device"].partition(" ")
+        number = int(count) if count.isdecimal() and device else None
+        devices |= {"number": number, "device": device if number else devices["device"]}
     used = {row["modality"] for row in rows["extraction"]} - {None}
     rows["modality"] = [_term(key) for key in sorted(used)]
     rows["anatomy"] = [_term(k) for k in sorted({r["anatomy"] for r in rows["extraction_anatomy"]})]

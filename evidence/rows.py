@@ -28,6 +28,7 @@ from evidence.notation import (
     parse_hardware,
     parse_size,
 )
+from evidence.reference import normal_doi, normal_pmid
 from evidence.vocabulary import (
     ANATOMY,
     MODALITY,
@@ -71,7 +72,22 @@ def _task(word: str) -> str:
 
 Count = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_blank_is_none)]
 Positive = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_blank_is_none)]
-Doi = Annotated[str, Field(pattern=r"^10\.\S+/\S+$")]
+
+
+def _as_written(normal: Callable[[str], str]) -> AfterValidator:
+    """Refuse what has no normal form; keep the text as it is written."""
+
+    def check(text: str) -> str:
+        if normal(text):
+            return text
+        msg = "an identifier, or an empty cell"
+        raise ValueError(msg)
+
+    return AfterValidator(check)
+
+
+Doi = Annotated[str, _as_written(normal_doi)]
+Pmid = Annotated[str, _as_written(normal_pmid)]
 Words = Annotated[tuple[str, ...], BeforeValidator(items)]
 Name = Annotated[str, Field(min_length=1)]
 
@@ -144,9 +160,7 @@ class PublicationRow(Row):
     title: Annotated[str | None, BeforeValidator(_blank_is_none)]
     venue: str
     doi: Annotated[Doi | None, BeforeValidator(_blank_is_none)]
-    pmid: Annotated[
-        Annotated[str, Field(pattern=r"^[0-9]{1,12}$")] | None, BeforeValidator(_blank_is_none)
-    ]
+    pmid: Annotated[Pmid | None, BeforeValidator(_blank_is_none)]
     volume: str
     pages: str
     keywords: Words

@@ -168,6 +168,45 @@ class Backbone(Record):
     note: str = ""
 
 
+class ControlledResult(Record):
+    """One cell of a controlled table: a configuration on a data set, all else held equal.
+
+    Attributes
+    ----------
+    table : str
+        Key of the table; only values of one table, data set and metric may be compared.
+    dataset, origin : str
+        Name of the data set, and what it was made from: data sets of one origin share images.
+    n_images : int or None
+        Images that there were to learn from.
+    pretraining : str
+        What the weights were trained on, e.g. ``imagenet``; empty for random weights.
+    value : float
+        A fraction for rates.
+    seconds : float or None
+        CPU time of the training, where the table gives it.
+    """
+
+    schema_version: Literal[1] = 1
+    table: str
+    dataset: str
+    origin: str
+    modality: str | None
+    anatomy: str | None
+    n_images: int | None
+    n_classes: int | None
+    task: Task
+    backbone: str
+    family: str
+    approach: Approach
+    initialisation: Initialisation
+    pretraining: str
+    head: Head
+    metric: Metric
+    value: float
+    seconds: float | None = None
+
+
 class RunRecord(Record):
     """One training of ours, as stored; never counted as a study.
 
@@ -268,3 +307,4 @@ class Corpus(Record):
     claims: tuple[Claim, ...]
     backbones: tuple[Backbone, ...]
     runs: tuple[RunRecord, ...] = ()
+    controlled: tuple[ControlledResult, ...] = ()

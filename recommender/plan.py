@@ -26,6 +26,8 @@ CARRIED_OUT: tuple[tuple[Approach, Head], ...] = (
     ("feature_extractor", "linear"),
     ("feature_extractor_hybrid", "svm"),
     ("feature_extractor_hybrid", "random_forest"),
+    ("feature_extractor_hybrid", "knn"),
+    ("feature_extractor_hybrid", "lda"),
     ("fine_tuning_from_scratch", "linear"),
 )
 

@@ -11,9 +11,11 @@ import numpy.typing as npt
 import skops.io
 import torch
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -30,6 +32,8 @@ Probabilities = npt.NDArray[np.float64]
 STRENGTHS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0)
 SVM_STRENGTHS = (0.3, 1.0, 3.0, 10.0)
 N_TREES = 500
+#: Neighbours tried; with one or three a probability is too coarse to rank images by.
+N_NEIGHBOURS = (5, 15, 45)
 CALIBRATION_FOLDS = 3
 MAX_ITERATIONS = 2000
 
@@ -51,7 +55,8 @@ def fit_head(
     Parameters
     ----------
     head : str
-        ``linear`` (multinomial logistic regression), ``svm`` or ``random_forest``.
+        ``linear`` (multinomial logistic regression), ``svm``, ``random_forest``, ``knn`` or
+        ``lda`` (with the shrinkage of Ledoit and Wolf 2004, doi:10.1016/S0047-259X(03)00096-4).
     features, targets : ndarray, shapes (N, D) and (N,)
         Of all images; the test part is not looked at.
     parts : sequence of str, length N
@@ -63,17 +68,17 @@ def fit_head(
     train, validation, fitting = part == "train", part == "validation", part != "test"
     tried: list[dict[str, float | str]] = []
     smallest = int(np.bincount(targets[train]).min())
-    for name, model in _candidates(head, seed, smallest).items():
+    for name, model in _candidates(head, seed, smallest, int(train.sum())).items():
         model.fit(features[train], targets[train])
         loss = log_loss(targets[validation], model.predict_proba(features[validation]))
         tried.append({"setting": name, "validation_log_loss": float(loss)})
     best = str(min(tried, key=lambda row: row["validation_log_loss"])["setting"])
-    model = _candidates(head, seed, smallest)[best]
+    model = _candidates(head, seed, smallest, int(train.sum()))[best]
     model.fit(features[fitting], targets[fitting])
     return Selection(model, best, tuple(tried))
 
 
-def _candidates(head: Head, seed: int, smallest: int) -> dict[str, Pipeline]:
+def _candidates(head: Head, seed: int, smallest: int, n_train: int) -> dict[str, Pipeline]:
     if head == "linear":
         return {
             f"C={c:g}": make_pipeline(
@@ -89,7 +94,17 @@ def _candidates(head: Head, seed: int, smallest: int) -> dict[str, Pipeline]:
             N_TREES, class_weight="balanced_subsample", random_state=seed, n_jobs=-1
         )
         return {f"trees={N_TREES}": make_pipeline(StandardScaler(), forest)}
-    msg = f"head {head!r} is not carried out yet; allowed: linear, svm, random_forest"
+    if head == "knn":
+        return {
+            f"k={k}": make_pipeline(
+                StandardScaler(), KNeighborsClassifier(k, weights="distance", metric="cosine")
+            )
+            for k in sorted({min(k, n_train) for k in N_NEIGHBOURS})
+        }
+    if head == "lda":
+        machine = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+        return {"shrinkage=auto": make_pipeline(StandardScaler(), machine)}
+    msg = f"head {head!r} is not carried out; allowed: linear, svm, random_forest, knn, lda"
     raise TrainingError(msg)
 
 

@@ -13,7 +13,7 @@ from trainer.errors import TrainingError
 from trainer.heads import as_linear_layer, fit_head, load_head, save_head
 
 PARTS = np.array((["train"] * 6 + ["validation"] * 2 + ["test"] * 2) * 12)
-HEADS: tuple[Head, ...] = ("linear", "svm", "random_forest")
+HEADS: tuple[Head, ...] = ("linear", "svm", "random_forest", "knn", "lda")
 
 
 def data(classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -47,7 +47,7 @@ def test_the_test_part_is_never_looked_at(head: Head) -> None:
     assert np.array_equal(first.head.predict_proba(features), second.head.predict_proba(features))
 
 
-@pytest.mark.parametrize("head", ["svm", "random_forest"])
+@pytest.mark.parametrize("head", ["svm", "random_forest", "knn", "lda"])
 def test_a_kept_head_gives_the_same_probabilities(head: Head, tmp_path: Path) -> None:
     features, targets = data(3)
     fitted = fit_head(head, features, targets, PARTS.tolist(), seed=0).head

@@ -163,7 +163,6 @@ def rows(
     }  # fmt: skip
     for name in backbones:
         backbone = planned(name).name
-        printed = {key: str(value) for key, value in about.items()}
         done = {
             (row["approach"], row["head"])
             for row in (read(out) if out.exists() else ())

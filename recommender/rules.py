@@ -6,7 +6,7 @@ from importlib import resources
 
 from pydantic import Field
 
-from evidence.records import Backbone, Record, TaskProfile
+from evidence.records import Record, TaskProfile
 from evidence.vocabulary import ANATOMY, MODALITY, Approach, Head
 
 
@@ -51,11 +51,11 @@ class Rule(Record):
             return (profile.n_augmented or profile.n_images) >= self.at_least
         return True
 
-    def prefers(self, backbone: Backbone, approach: Approach, head: Head) -> bool:
+    def prefers(self, backbone: str, family: str, approach: Approach, head: Head) -> bool:
         """Whether a choice has all that the rule prefers."""
         wanted = (
-            (self.family, backbone.family),
-            (self.backbone, backbone.name),
+            (self.family, family),
+            (self.backbone, backbone),
             (self.approach, approach),
             (self.head, head),
         )

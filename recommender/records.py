@@ -7,6 +7,9 @@ from evidence.vocabulary import Approach, Head, Initialisation
 from recommender.plan import TrainingPlan
 
 
+Goal = Literal["accuracy", "balanced", "cost"]
+
+
 class CitedClaim(Record):
     """A claim of a review with the place where it stands."""
 
@@ -54,7 +57,7 @@ class Cost(Record):
 
 
 class Choice(Record):
-    """One ranked configuration; `parts` are weighted and add up to `score`."""
+    """One ranked configuration; `parts` add up to `score`, in points of AUC beside the average."""
 
     rank: int
     backbone: str
@@ -105,12 +108,54 @@ class Disagreement(Record):
     opposes: tuple[Side, ...]
 
 
+class RunnerUp(Record):
+    """The next best backbone or approach, and how near it is.
+
+    Attributes
+    ----------
+    behind_points : float
+        How far its score is behind, in points of AUC.
+    chance : float
+        That it would reach a higher AUC than the first, cost aside, in [0, 1].
+    """
+
+    backbone: str
+    approach: Approach
+    head: Head
+    behind_points: float
+    chance: float
+
+
+class Alternative(Record):
+    """What would be chosen if something were otherwise.
+
+    Attributes
+    ----------
+    when : str
+        What would have to be otherwise.
+    gain_points : float
+        Expected AUC beside that of the choice, in points.
+    relative_cost : float
+        Computation as a multiple of the choice's.
+    """
+
+    when: str
+    backbone: str
+    approach: Approach
+    head: Head
+    gain_points: float
+    relative_cost: float
+
+
 class Recommendation(Record):
     """The whole answer; `corpus_digest` says on which corpus it rests."""
 
     schema_version: Literal[1] = 1
     profile: TaskProfile
+    goal: Goal
     ranking: tuple[Choice, ...]
+    runner_up: RunnerUp | None
+    alternatives: tuple[Alternative, ...]
     plan: TrainingPlan
     expected: Expected
     certainty: Certainty

@@ -1,15 +1,15 @@
-"""What speaks against a recommendation: expectations, certainty, disagreements, warnings."""
+"""What speaks against a recommendation: expectations, certainty, warnings."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import median
 from typing import Literal
 
-from evidence.records import Claim, TaskProfile
+from evidence.records import TaskProfile
 from evidence.vocabulary import MODALITY, Metric
 from recommender.headtohead import Comparison, family_record
 from recommender.neighbours import Neighbour
-from recommender.records import Certainty, Choice, Disagreement, Expected, Side
+from recommender.records import Certainty, Choice, Expected
 from recommender.rules import Rule
 
 #: A study is close from this similarity on: the same modality and most of the rest.
@@ -80,44 +80,6 @@ def _level(n_close: int, n_compared: int, wins: float, losses: float) -> Level:
     if n_close >= FEW_STUDIES and n_compared >= FEW_STUDIES and wins > losses:
         return "moderate"
     return "low"
-
-
-def disagreements(
-    best: Choice,
-    rules: Sequence[Rule],
-    pairs: Sequence[Comparison],
-    claims: Mapping[str, Claim],
-) -> tuple[Disagreement, ...]:
-    """Rules with claims on both sides, and prevalence that comparisons do not bear out."""
-    found = [
-        Disagreement(
-            topic=rule.statement,
-            supports=_sides(rule.claims, claims),
-            opposes=_sides(rule.against, claims),
-        )
-        for rule in rules
-        if rule.against
-    ]
-    wins, losses = family_record(pairs, best.family)
-    usual = [c for rule in rules if best.family in rule.family for c in rule.claims]
-    if usual and losses > wins:
-        rows = Side(
-            review="store",
-            section="winners and benchmarks of the studies' own rows",
-            statement=f"{best.family} won {wins:.1f} and lost {losses:.1f} comparisons "
-            "(weighted by similarity to this task)",
-        )
-        topic = f"{best.family} is often used; on the same data it did not do better"
-        found.append(Disagreement(topic=topic, supports=_sides(usual, claims), opposes=(rows,)))
-    return tuple(found)
-
-
-def _sides(keys: Sequence[str], claims: Mapping[str, Claim]) -> tuple[Side, ...]:
-    return tuple(
-        Side(review=c.review, section=c.section, statement=c.statement)
-        for key in keys
-        if (c := claims.get(key)) is not None
-    )
 
 
 def warnings(profile: TaskProfile, best: Choice, near: Sequence[Neighbour]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from evidence.records import ArmRecord, Backbone, Claim, Corpus, TaskProfile
 from evidence.vocabulary import Approach, Head
 from recommender import doubt
 from recommender.cost import seconds_per_mac, training_macs
+from recommender.disagreements import disagreements, size_bins
 from recommender.errors import RecommendationError
 from recommender.headtohead import Comparison, comparisons, strength
 from recommender.neighbours import K, Neighbour, by_study, shares
@@ -217,7 +218,14 @@ def _answer(ranking: tuple[Choice, ...], evidence: _Evidence, corpus: Corpus) ->
         plan=plan,
         expected=doubt.expected(evidence.near),
         certainty=doubt.certainty(best, evidence.near, evidence.pairs, evidence.rules),
-        disagreements=doubt.disagreements(best, evidence.rules, evidence.pairs, evidence.claims),
+        disagreements=disagreements(
+            evidence.profile,
+            best,
+            evidence.rules,
+            evidence.pairs,
+            evidence.claims,
+            size_bins(corpus.arms),
+        ),
         warnings=doubt.warnings(evidence.profile, best, evidence.near),
         corpus_digest=corpus.digest,
     )

@@ -58,7 +58,7 @@ def advise(
         No library carries out the backbone, so its input size is unknown.
     """
     held = [rule for rule in rules if rule.fires(profile)]
-    held = [rule for rule in held if rule.concerns(backbone, approach, head)]
+    held = [rule for rule in held if rule.concerns(backbone.name, backbone.family, approach, head)]
     return Advice(
         augmentation=_augmentation(profile, held, claims),
         transforms=transforms(profile, claims),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from evidence.records import ArmRecord, Backbone, Claim, TaskProfile
+from evidence.records import ArmRecord, Claim, TaskProfile
 from recommender.doubt import CLOSE
 from recommender.headtohead import Comparison, family_record
 from recommender.records import Choice, Disagreement, Side
@@ -120,9 +120,8 @@ def _is_on_approach(rule: Rule) -> bool:
 
 def _is_on_choice(rule: Rule, best: Choice) -> bool:
     """Whether it speaks for the choice by more than its approach."""
-    backbone = Backbone(name=best.backbone, family=best.family)
     named = rule.family or rule.backbone or rule.head
-    return bool(named) and rule.prefers(backbone, best.approach, best.head)
+    return bool(named) and rule.prefers(best.backbone, best.family, best.approach, best.head)
 
 
 def _contested(rule: Rule, claims: Mapping[str, Claim]) -> Disagreement:

@@ -113,7 +113,11 @@ def _gather(profile: TaskProfile, corpus: Corpus, candidates: Sequence[_Candidat
 
 def _choice(candidate: _Candidate, evidence: _Evidence) -> Choice:
     backbone, approach, head = candidate.backbone, candidate.approach, candidate.head
-    rules = [rule for rule in evidence.rules if rule.prefers(backbone, approach, head)]
+    rules = [
+        rule
+        for rule in evidence.rules
+        if rule.prefers(backbone.name, backbone.family, approach, head)
+    ]
     cost = _cost(candidate, evidence)
     parts = {
         "neighbours": _prevalence(candidate, evidence.prevalence),

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from evidence.records import Backbone, Record, TaskProfile
+from evidence.records import Record, TaskProfile
 from evidence.vocabulary import (
     ANATOMY,
     MODALITY,
@@ -90,19 +90,19 @@ class Rule(Scope):
             return (profile.n_augmented or profile.n_images) >= self.at_least
         return True
 
-    def concerns(self, backbone: Backbone, approach: Approach, head: Head) -> bool:
+    def concerns(self, backbone: str, family: str, approach: Approach, head: Head) -> bool:
         """Whether a choice has all that the rule names."""
         wanted = (
-            (self.family, backbone.family),
-            (self.backbone, backbone.name),
+            (self.family, family),
+            (self.backbone, backbone),
             (self.approach, approach),
             (self.head, head),
         )
         return all(not words or word in words for words, word in wanted)
 
-    def prefers(self, backbone: Backbone, approach: Approach, head: Head) -> bool:
+    def prefers(self, backbone: str, family: str, approach: Approach, head: Head) -> bool:
         """Whether the rule speaks for a choice rather than for one of its settings."""
-        return not self.is_setting and self.concerns(backbone, approach, head)
+        return not self.is_setting and self.concerns(backbone, family, approach, head)
 
 
 class Unused(Record):

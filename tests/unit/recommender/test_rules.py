@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 
-from evidence.records import Backbone, Corpus, TaskProfile
+from evidence.records import Corpus, TaskProfile
 from evidence.vocabulary import ANATOMY, MODALITY
 from recommender.rules import Rule, load_rules, load_unused
 from tests.unit.evidence.test_records import profiles
@@ -102,10 +102,10 @@ def test_a_rule_that_says_nothing_is_refused() -> None:
 
 def test_a_setting_is_for_the_choices_it_names_and_scores_none() -> None:
     rule = next(rule for rule in load_rules() if rule.id == "augment-when-tuned")
-    network = Backbone(name="ResNet-50", family="ResNet")
-    assert rule.concerns(network, "fine_tuning_from_scratch", "linear")
-    assert not rule.concerns(network, "feature_extractor", "linear")
-    assert not rule.prefers(network, "fine_tuning_from_scratch", "linear")
+    network = ("ResNet-50", "ResNet")
+    assert rule.concerns(*network, "fine_tuning_from_scratch", "linear")
+    assert not rule.concerns(*network, "feature_extractor", "linear")
+    assert not rule.prefers(*network, "fine_tuning_from_scratch", "linear")
 
 
 def test_a_rule_on_numbers_fires_for_numbers_only() -> None:

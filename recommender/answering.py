@@ -6,7 +6,10 @@ import numpy as np
 
 from evidence.records import Corpus
 from recommender import doubt
+from recommender.advice import advise
+from recommender.certainty import certainty
 from recommender.citing import cited_rule, supporting
+from recommender.disagreements import disagreements, size_bins
 from recommender.plan import PlanEvidence, TrainingPlan, make_plan
 from recommender.ranking import Gathered, Question, gather, order, price, scores
 from recommender.records import (
@@ -43,21 +46,36 @@ def recommend(question: Question, corpus: Corpus) -> Recommendation:
         No configuration can be carried out, or none that is asked for.
     """
     evidence = gather(question, corpus)
-    ranked = order(evidence, question.goal)
-    choices = _choices(evidence, ranked)
+    literature, ranked = evidence.literature, order(evidence, question.goal)
+    choices, second = _choices(evidence, ranked), _runner_up(evidence, ranked)
+    best, chosen = choices[0], evidence.candidates[ranked[0]]
     return Recommendation(
         profile=question.profile,
         goal=question.goal,
         ranking=choices,
-        runner_up=_runner_up(evidence, ranked),
+        runner_up=second,
         alternatives=_alternatives(evidence, ranked[0]),
-        plan=_plan(evidence, ranked, choices[0]),
-        expected=doubt.expected(evidence.literature.near),
-        certainty=doubt.certainty(choices[0], evidence.literature),
-        disagreements=doubt.disagreements(
-            choices[0], evidence.literature.rules, evidence.literature.pairs, evidence.claims
+        plan=_plan(evidence, ranked, best),
+        expected=doubt.expected(literature.near),
+        certainty=certainty(best, second, evidence),
+        disagreements=disagreements(
+            question.profile,
+            best,
+            literature.rules,
+            literature.pairs,
+            evidence.claims,
+            size_bins(corpus.arms),
         ),
-        warnings=doubt.warnings(question.profile, choices[0], evidence.literature.near),
+        advice=advise(
+            question.profile,
+            chosen,
+            best.approach,
+            best.head,
+            literature.rules,
+            evidence.claims,
+            question.class_sizes,
+        ),
+        warnings=doubt.warnings(question.profile, best, literature.near),
         corpus_digest=corpus.digest,
     )
 
@@ -69,7 +87,9 @@ def _choices(evidence: Gathered, ranked: tuple[int, ...]) -> tuple[Choice, ...]:
 
     @cache
     def rules_of(backbone: str, family: str, approach: str, head: str) -> tuple[CitedRule, ...]:
-        one = next(c for c in standing.configurations if c[:4] == (backbone, family, approach, head))
+        one = next(
+            c for c in standing.configurations if c[:4] == (backbone, family, approach, head)
+        )
         return tuple(cited_rule(r, evidence.claims) for r in evidence.literature.prefer(one))
 
     @cache
@@ -110,7 +130,9 @@ def _runner_up(evidence: Gathered, ranked: tuple[int, ...]) -> RunnerUp | None:
     found = evidence.standing.configurations
     first = found[ranked[0]]
     others = (
-        n for n in ranked if (found[n].backbone, found[n].approach) != (first.backbone, first.approach)
+        n
+        for n in ranked
+        if (found[n].backbone, found[n].approach) != (first.backbone, first.approach)
     )
     second = next(others, None)
     if second is None:
@@ -128,14 +150,14 @@ def _runner_up(evidence: Gathered, ranked: tuple[int, ...]) -> RunnerUp | None:
 def _alternatives(evidence: Gathered, best: int) -> tuple[Alternative, ...]:
     """The choice for each other goal, and without each part, where it is another one."""
     goal = evidence.question.goal
-    cases = {f"the goal were {other}": order(evidence, other)[0] for other in GOALS if other != goal}
+    cases = {
+        f"the goal were {other}": order(evidence, other)[0] for other in GOALS if other != goal
+    }
     values = scores(evidence, goal)
     for name, part in evidence.standing.parts.items():
         if np.ptp(part) > 0:
             cases[f"{name.replace('_', ' ')} did not count"] = int(np.argmax(values - part))
-    return tuple(
-        _alternative(evidence, when, n, best) for when, n in cases.items() if n != best
-    )
+    return tuple(_alternative(evidence, when, n, best) for when, n in cases.items() if n != best)
 
 
 def _alternative(evidence: Gathered, when: str, n: int, best: int) -> Alternative:

@@ -74,7 +74,10 @@ def scores_of(values: Sequence[float]) -> Array:
         The best is highest; zeros where all are equal.
     """
     array = np.asarray(values, dtype=float)
-    below, above = (array[None, :] < array[:, None]).sum(1), (array[None, :] > array[:, None]).sum(1)
+    below, above = (
+        (array[None, :] < array[:, None]).sum(1),
+        (array[None, :] > array[:, None]).sum(1),
+    )
     ranks = (below - above) / 2
     return np.asarray(ranks / max(float(ranks.std()), 1e-12))
 

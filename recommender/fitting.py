@@ -125,9 +125,7 @@ def _choose(
     return found
 
 
-def _left_out_errors(
-    table: Array, target: Array, weight: Array, origins: Sequence[Array]
-) -> Array:
+def _left_out_errors(table: Array, target: Array, weight: Array, origins: Sequence[Array]) -> Array:
     """Mean squared error on each origin with the weights of the others, shape (D,)."""
     errors = []
     for rows in origins:

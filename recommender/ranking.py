@@ -98,6 +98,7 @@ class Gathered:
     standing: Standing
     weights: Weights
     observations: tuple[Observation, ...]
+    measured: tuple[Measured, ...]
     n_macs: Array
     speed: Mapping[str, float]
     claims: Mapping[str, Claim] = field(repr=False)
@@ -128,6 +129,7 @@ def gather(question: Question, corpus: Corpus, weights: Weights | None = None) -
         standing=stand(task, configurations, observations, literature, fitted, measured),
         weights=fitted,
         observations=observations,
+        measured=measured,
         n_macs=np.array(
             [training_macs(b, c.approach, question.profile.n_images) for b, c in pairs], dtype=float
         ),
@@ -136,22 +138,21 @@ def gather(question: Question, corpus: Corpus, weights: Weights | None = None) -
     )
 
 
-def _candidates(
-    question: Question, corpus: Corpus
-) -> tuple[tuple[Backbone, Configuration], ...]:
+def _candidates(question: Question, corpus: Corpus) -> tuple[tuple[Backbone, Configuration], ...]:
     """Every configuration that can be carried out and is asked for."""
     found = tuple(
         (backbone, Configuration(backbone.name, backbone.family, approach, head))
         for backbone in corpus.backbones
-        if backbone.library
-        and (question.backbones is None or backbone.name in question.backbones)
+        if backbone.library and (question.backbones is None or backbone.name in question.backbones)
         for approach, head in CARRIED_OUT
         if question.approaches is None or approach in question.approaches
     )
     if not found:
         msg = "the store holds no backbone that a library carries out; reload the corpus"
         if any(backbone.library for backbone in corpus.backbones):
-            msg = "nothing that was asked for can be carried out: name other candidates or approaches"
+            msg = (
+                "nothing that was asked for can be carried out: name other candidates or approaches"
+            )
         raise RecommendationError(msg)
     return found
 

@@ -6,6 +6,11 @@ from evidence.records import Record, TaskProfile
 from evidence.vocabulary import Approach, Head, Initialisation
 from recommender.plan import TrainingPlan
 
+TransformKind = Literal[
+    "horizontal_flip", "vertical_flip", "quarter_turn", "small_rotation", "shift", "zoom",
+    "contrast", "colour",
+]  # fmt: skip
+
 
 Goal = Literal["accuracy", "balanced", "cost"]
 
@@ -147,6 +152,59 @@ class Alternative(Record):
     relative_cost: float
 
 
+class Setting(Record):
+    """A setting beside backbone and approach, why, and on which rules and claims it rests.
+
+    Without rules and claims the reason is this software's own, and says so.
+    """
+
+    value: str | int
+    reason: str
+    rules: tuple[str, ...] = ()
+    claims: tuple[CitedClaim, ...] = ()
+
+
+class Transform(Record):
+    """Whether a kind of augmentation leaves the label true for the question's images.
+
+    `use` is ``small`` where only a narrow range does.
+    """
+
+    kind: TransformKind
+    use: Literal["yes", "small", "no"]
+    reason: str
+    claims: tuple[CitedClaim, ...] = ()
+
+
+class Advice(Record):
+    """How to set up one choice, and what to look at before trusting it.
+
+    Attributes
+    ----------
+    augmentation : Setting
+        ``none``, ``online`` or ``offline``.
+    transforms : tuple of Transform
+        One per kind: what is safe where images are augmented.
+    image_px : Setting
+        Side of the square image that goes in.
+    head, initialisation, visualization : Setting
+        Words of `evidence.vocabulary`.
+    class_weighting : Setting
+        ``on`` or ``off``.
+    checks : tuple of Setting
+        What only the user can look at, e.g. who gave the labels.
+    """
+
+    augmentation: Setting
+    transforms: tuple[Transform, ...]
+    image_px: Setting
+    head: Setting
+    initialisation: Setting
+    visualization: Setting
+    class_weighting: Setting
+    checks: tuple[Setting, ...]
+
+
 class Recommendation(Record):
     """The whole answer; `corpus_digest` says on which corpus it rests."""
 
@@ -160,5 +218,6 @@ class Recommendation(Record):
     expected: Expected
     certainty: Certainty
     disagreements: tuple[Disagreement, ...]
+    advice: Advice
     warnings: tuple[str, ...]
     corpus_digest: str

@@ -150,9 +150,7 @@ def evaluate_table(
     """
     folds = [_fold(name, table, around, ablation) for name in _names(table)]
     answers = [_advice(fold, around, ablation) for fold in folds]
-    outcomes = tuple(
-        _outcome(fold, scores) for fold, scores in zip(folds, answers, strict=True)
-    )
+    outcomes = tuple(_outcome(fold, scores) for fold, scores in zip(folds, answers, strict=True))
     judged = {"recommender": [_judge(f.values, s) for f, s in zip(folds, answers, strict=True)]}
     for name, constant in CONSTANTS.items():
         judged[name] = [_judge(f.values, constant(f, around)) for f in folds]
@@ -224,9 +222,7 @@ def _outcome(fold: _Fold, scores: Scores) -> DatasetOutcome:
     best = max(fold.values.values())
     base = {"dataset": fold.task.name, "best_value": best, "n_configurations": len(fold.values)}
     if not scores:
-        return DatasetOutcome(
-            **base, choice=None, value=None, regret=None, top3=None, tau=None
-        )
+        return DatasetOutcome(**base, choice=None, value=None, regret=None, top3=None, tau=None)
     one = min(scores, key=lambda c: (-scores[c], c))
     position = list(fold.values).index(one)
     values = list(fold.values.values())

@@ -18,8 +18,9 @@ from evidence.reproduce import reproduce as recompute
 from evidence.ris import write as write_ris
 from evidence.store import Store
 from evidence.vocabulary import ANATOMY, MODALITY
+from recommender.answering import recommend
 from recommender.errors import RecommendationError
-from recommender.ranking import recommend
+from recommender.ranking import Question
 
 #: Numbers of images for which two states of the corpus are compared.
 DIFF_SIZES = (300, 3000)
@@ -173,7 +174,7 @@ def _questions(corpora: Iterable[Corpus]) -> list[TaskProfile]:
 
 def _best(question: TaskProfile, corpus: Corpus) -> str | None:
     try:
-        best = recommend(question, corpus).ranking[0]
+        best = recommend(Question(question), corpus).ranking[0]
     except RecommendationError:
         return None
     return f"{best.backbone}, {best.approach}, {best.head}"

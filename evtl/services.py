@@ -13,9 +13,10 @@ from evidence.questions import Answer
 from evidence.records import RunRecord, TaskProfile
 from evidence.store import Store
 from evidence.vocabulary import ANATOMY, MODALITY
+from recommender.answering import recommend as answer
 from recommender.errors import RecommendationError
 from recommender.plan import TrainingPlan, read_plan
-from recommender.ranking import recommend as rank
+from recommender.ranking import Question
 from recommender.records import Recommendation
 
 if TYPE_CHECKING:  # torch must not be imported to recommend
@@ -80,7 +81,7 @@ def _explain(error: ValidationError) -> str:
 def recommend(options: TaskOptions) -> Recommendation:
     """Answer a question from the store."""
     profile = task_profile(options)
-    return rank(profile, queries.corpus(Store()))
+    return answer(Question(profile), queries.corpus(Store()))
 
 
 def save_plan(plan: TrainingPlan, path: Path) -> None:

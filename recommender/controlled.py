@@ -2,10 +2,11 @@
 
 Every value becomes its rank among the configurations of its block (one table, data set and
 metric), so that easy and hard data sets and different metrics speak on one scale and no outlier
-outweighs the rest. A Gaussian process pools the scores: a configuration's score is a sum of effects of its backbone,
-family, approach, head and initialisation, each partly the same for all tasks and partly its own
-for tasks that are alike. With the second part at zero this is the mean rank over the data sets,
-drawn towards the average; a backbone that was never measured is drawn to its family.
+outweighs the rest. A Gaussian process pools the scores: a configuration's score is a sum of
+effects of its backbone, family, approach, head and initialisation, each partly the same for all
+tasks and partly its own for tasks that are alike. With the second part at zero this is the mean
+rank over the data sets, drawn towards the average; a backbone that was never measured is drawn to
+its family.
 
 References
 ----------
@@ -16,7 +17,7 @@ out: equation 5.12, here for whole data sets at once).
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -79,7 +80,8 @@ def scores_of(values: Sequence[float]) -> Array:
         (array[None, :] > array[:, None]).sum(1),
     )
     ranks = (below - above) / 2
-    return np.asarray(ranks / max(float(ranks.std()), 1e-12))
+    spread = max(float(ranks.std()), 1e-12)
+    return np.array(ranks / spread, dtype=np.float64)
 
 
 def usable(observations: Sequence[Observation]) -> tuple[Observation, ...]:
@@ -124,7 +126,7 @@ class Controlled:
         blocks = codes_of([one.block for one in self.observations])
         covariance += LEVEL * np.equal.outer(blocks, blocks)
         covariance[np.diag_indices_from(covariance)] += self.settings.noise
-        return np.linalg.inv(covariance)
+        return np.asarray(np.linalg.inv(covariance), dtype=np.float64)
 
     @cached_property
     def _weights(self) -> Array:
@@ -170,6 +172,12 @@ class Controlled:
             block = self._inverse[np.ix_(rows, rows)]
             found[rows] = self.scores[rows] - np.linalg.solve(block, self._weights[rows])
         return found
+
+
+@lru_cache(maxsize=4)
+def pooled(observations: tuple[Observation, ...], settings: Settings) -> Controlled:
+    """The model, inverted once however many questions are asked."""
+    return Controlled(observations, settings)
 
 
 def groups(words: Sequence[object]) -> tuple[npt.NDArray[np.int64], ...]:

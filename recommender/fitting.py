@@ -104,7 +104,11 @@ def nonnegative(table: Array, target: Array, weight: Array) -> Array:
 
 
 def _choose(
-    table: Array, allowed: Sequence[int], target: Array, weight: Array, origins: Sequence[Array]
+    table: Array,
+    allowed: Sequence[int],
+    target: Array,
+    weight: Array,
+    origins: Sequence[npt.NDArray[np.int64]],
 ) -> Array:
     """Weights with only those parts that help on left-out data sets."""
 
@@ -125,7 +129,9 @@ def _choose(
     return found
 
 
-def _left_out_errors(table: Array, target: Array, weight: Array, origins: Sequence[Array]) -> Array:
+def _left_out_errors(
+    table: Array, target: Array, weight: Array, origins: Sequence[npt.NDArray[np.int64]]
+) -> Array:
     """Mean squared error on each origin with the weights of the others, shape (D,)."""
     errors = []
     for rows in origins:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from evidence.records import Backbone, Claim, Corpus, TaskProfile
 from recommender.configuration import Configuration, Observation, Task, asked, of_run, of_table
-from recommender.controlled import Controlled, usable
+from recommender.controlled import pooled, usable
 from recommender.cost import seconds_per_mac, training_macs
 from recommender.errors import RecommendationError
 from recommender.measured import Measured, standard_error, updated
@@ -126,7 +126,9 @@ def gather(question: Question, corpus: Corpus, weights: Weights | None = None) -
         corpus=corpus,
         candidates=candidates,
         literature=literature,
-        standing=stand(task, configurations, observations, literature, fitted, measured),
+        standing=stand(
+            task, configurations, observations, literature.parts(configurations), fitted, measured
+        ),
         weights=fitted,
         observations=observations,
         measured=measured,
@@ -186,7 +188,7 @@ def stand(
     task: Task,
     configurations: Sequence[Configuration],
     observations: Sequence[Observation],
-    literature: Literature,
+    literature: Mapping[str, Array],
     weights: Weights,
     measured: Sequence[Measured] = (),
     table: str = "",
@@ -197,13 +199,15 @@ def stand(
     ----------
     observations : sequence of Observation
         From `observed`.
+    literature : mapping of str to ndarray, shape (N,)
+        The parts that the reviews give.
     table : str
         The table that the answer is for, where it is one.
     """
-    model = Controlled(tuple(observations), weights.settings)
+    model = pooled(tuple(observations), weights.settings)
     mean, covariance = model.predict(task, configurations, table)
     unit = weights.points or 1.0
-    values = {"controlled": mean, **literature.parts(configurations)}
+    values = {"controlled": mean, **literature}
     parts = {
         name: unit * weights.parts[name] * (values[name] - values[name].mean()) for name in PARTS
     }

@@ -16,16 +16,15 @@ import numpy.typing as npt
 from evidence.records import Record
 from recommender.configuration import Configuration, Observation, Task
 from recommender.controlled import Settings, fit, groups, scores_of, usable
-from recommender.fitting import fit_weights
+from recommender.fitting import PartsOf, fit_weights
 from recommender.measures import in_top, interval, regret, weighted_tau
-from recommender.parts import Literature
 from recommender.ranking import DIGITS, stand
 
 Array = npt.NDArray[np.float64]
-#: What the literature holds on a task.
-LiteratureOf = Callable[[Task], Literature]
 #: Configurations -> one number each; the highest is chosen.
 Scores = Mapping[Configuration, float]
+#: Configuration -> backbone, approach and head as a table writes them.
+Spelled = Callable[[Configuration], tuple[str, str, str]]
 
 #: A table of at least this many origins says itself how far its tasks differ.
 ENOUGH_ORIGINS = 4
@@ -41,15 +40,18 @@ class ChosenConfiguration(Record):
 
 
 class DatasetOutcome(Record):
-    """What the recommender chose on one left-out data set, and what that gave."""
+    """What the recommender chose on one left-out data set, and what that gave.
+
+    Nothing is chosen where nothing is known of any of its configurations.
+    """
 
     dataset: str
-    choice: ChosenConfiguration | None
-    value: float | None
+    choice: ChosenConfiguration | None = None
+    value: float | None = None
     best_value: float
-    regret: float | None
-    top3: bool | None
-    tau: float | None
+    regret: float | None = None
+    top3: bool | None = None
+    tau: float | None = None
     n_configurations: int
 
 
@@ -75,6 +77,8 @@ class TableEvaluation(Record):
         Backbones of no family that is known: they are judged by this table's other data sets.
     not_ranked : tuple of str
         Data set and backbone that nothing at all is known of, so that it was not ranked there.
+    notes : tuple of str
+        What of the tasks was not understood.
     """
 
     schema_version: int = 1
@@ -85,6 +89,7 @@ class TableEvaluation(Record):
     means: dict[str, MeanOutcome]
     unknown: tuple[str, ...] = ()
     not_ranked: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,10 @@ class Ablation:
     store: bool = True
 
 
+#: Nothing is taken away.
+WHOLE = Ablation()
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """What does not depend on the table.
@@ -114,7 +123,7 @@ class Surroundings:
     ----------
     store : tuple of Observation
         Controlled results and runs.
-    literature_of : callable
+    parts_of : callable
         What the reviews hold on a task.
     popularity : callable
         How common a configuration is in the reviews, whatever the task.
@@ -123,7 +132,7 @@ class Surroundings:
     """
 
     store: tuple[Observation, ...]
-    literature_of: LiteratureOf
+    parts_of: PartsOf
     popularity: Callable[[Configuration], float]
     price: Callable[[Configuration], float] = lambda _configuration: 0.0
 
@@ -139,7 +148,10 @@ class _Fold:
 
 
 def evaluate_table(
-    table: Sequence[Observation], around: Surroundings, ablation: Ablation = Ablation()
+    table: Sequence[Observation],
+    around: Surroundings,
+    ablation: Ablation = WHOLE,
+    spelled: Spelled = lambda one: (one.backbone, one.approach, one.head),
 ) -> TableEvaluation:
     """Leave each data set of a table out in turn.
 
@@ -147,10 +159,14 @@ def evaluate_table(
     ----------
     table : sequence of Observation
         One table and metric, at most one value for each data set and configuration.
+    spelled : callable
+        Backbone, approach and head of a configuration as the table writes them.
     """
     folds = [_fold(name, table, around, ablation) for name in _names(table)]
     answers = [_advice(fold, around, ablation) for fold in folds]
-    outcomes = tuple(_outcome(fold, scores) for fold, scores in zip(folds, answers, strict=True))
+    outcomes = tuple(
+        _outcome(fold, scores, spelled) for fold, scores in zip(folds, answers, strict=True)
+    )
     judged = {"recommender": [_judge(f.values, s) for f, s in zip(folds, answers, strict=True)]}
     for name, constant in CONSTANTS.items():
         judged[name] = [_judge(f.values, constant(f, around)) for f in folds]
@@ -197,13 +213,9 @@ def _advice(fold: _Fold, around: Surroundings, ablation: Ablation) -> Scores:
     ranked = [c for c in fold.values if c.backbone in heard or c.family in families]
     if not ranked:
         return {}
-    weights = fit_weights(
-        fold.known,
-        lambda task, configurations: around.literature_of(task).parts(configurations),
-        _settings(fold, ablation),
-        ablation.parts,
-    )
-    literature = around.literature_of(fold.task)
+    settings = _settings(fold, ablation)
+    weights = fit_weights(fold.known, around.parts_of, settings, ablation.parts)
+    literature = around.parts_of(fold.task, ranked)
     name = fold.others[0].table if fold.others else ""
     standing = stand(fold.task, ranked, fold.known, literature, weights, table=name)
     prices = np.array([around.price(one) for one in ranked])
@@ -218,22 +230,24 @@ def _settings(fold: _Fold, ablation: Ablation) -> Settings:
     return fit(fold.others if len(origins) >= ENOUGH_ORIGINS else fold.known)
 
 
-def _outcome(fold: _Fold, scores: Scores) -> DatasetOutcome:
-    best = max(fold.values.values())
-    base = {"dataset": fold.task.name, "best_value": best, "n_configurations": len(fold.values)}
+def _outcome(fold: _Fold, scores: Scores, spelled: Spelled) -> DatasetOutcome:
+    values = list(fold.values.values())
+    found = DatasetOutcome(
+        dataset=fold.task.name, best_value=max(values), n_configurations=len(values)
+    )
     if not scores:
-        return DatasetOutcome(**base, choice=None, value=None, regret=None, top3=None, tau=None)
+        return found
     one = min(scores, key=lambda c: (-scores[c], c))
     position = list(fold.values).index(one)
-    values = list(fold.values.values())
-    return DatasetOutcome(
-        **base,
-        choice=ChosenConfiguration(backbone=one.backbone, approach=one.approach, head=one.head),
-        value=fold.values[one],
-        regret=regret(values, position),
-        top3=in_top(values, position, TOP),
-        tau=weighted_tau(values, _complete(fold.values, scores)),
-    )
+    backbone, approach, head = spelled(one)
+    chosen = {
+        "choice": ChosenConfiguration(backbone=backbone, approach=approach, head=head),
+        "value": fold.values[one],
+        "regret": regret(values, position),
+        "top3": in_top(values, position, TOP),
+        "tau": weighted_tau(values, _complete(fold.values, scores)),
+    }
+    return found.model_copy(update=chosen)
 
 
 def _complete(values: Mapping[Configuration, float], scores: Scores) -> list[float]:
@@ -275,7 +289,7 @@ def _best_fixed(fold: _Fold, _around: Surroundings) -> Scores:
 
 
 def _mean_rank(fold: _Fold, _around: Surroundings) -> Scores:
-    return _over_others(fold, scores_of)
+    return _over_others(fold, lambda values: scores_of(values.tolist()))
 
 
 def _over_others(fold: _Fold, scale: Callable[[Array], Array]) -> Scores:

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.records import ArmRecord, Claim, Corpus, TaskProfile
+from recommender.answering import recommend
 from recommender.disagreements import SizeBin, disagreements, size_bins
 from recommender.headtohead import Comparison
-from recommender.ranking import recommend
+from recommender.ranking import Question
 from recommender.records import Choice, Cost, Disagreement
 from recommender.rules import load_rules
 
@@ -105,7 +106,9 @@ def test_the_size_rule_stands_unquestioned_where_the_rows_bear_it_out(corpus: Co
 
 def test_a_habit_that_lost_its_comparisons_stands_beside_them(corpus: Corpus) -> None:
     profile = TaskProfile(modality="mri", anatomy="brain", n_images=3000)
-    one = next(one for one in recommend(profile, corpus).disagreements if "AlexNet" in one.topic)
+    one = next(
+        one for one in recommend(Question(profile), corpus).disagreements if "AlexNet" in one.topic
+    )
     assert "AlexNet is often used" in one.topic
     assert "won 0 and lost 3 comparisons" in one.opposes[0].statement
     assert "brain MRI" in " ".join(side.statement for side in one.supports)

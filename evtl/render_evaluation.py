@@ -42,7 +42,7 @@ def _paragraphs(found: CorpusEvaluation) -> Iterator[str]:
     yield "\nIntervals for what a further study reports: how often they hold it\n"
     yield _coverage(found.coverage)
     if found.leaks:
-        yield "\nPermuted labels: gain over the best constant, with its lower 95% bound\n"
+        yield "\nPermuted labels: gain over a study drawn at random, with its lower 95% bound\n"
         yield _leaks(found.leaks)
 
 

@@ -126,7 +126,7 @@ def evaluate_corpus(corpus: Corpus, *, n_permutations: int = 0) -> CorpusEvaluat
     Raises
     ------
     RecommendationError
-        Too few studies say enough to be asked.
+        Too few studies say enough to be asked, or there is a single permutation.
     """
     complete = [arm for arm in corpus.arms if arm.review == COMPLETE]
     every = population(EVERY, corpus.arms)
@@ -138,6 +138,7 @@ def evaluate_corpus(corpus: Corpus, *, n_permutations: int = 0) -> CorpusEvaluat
             f"number of images and {few}; at least {MIN_STUDIES} are needed to leave one out"
         )
         raise RecommendationError(msg)
+    leaks = tuple(row for one in found for row in leak_checks(one, n_permutations, SEED))
     return CorpusEvaluation(
         corpus_digest=corpus.digest,
         n_resamples=N_RESAMPLES,
@@ -154,7 +155,7 @@ def evaluate_corpus(corpus: Corpus, *, n_permutations: int = 0) -> CorpusEvaluat
         scores=tuple(row for one in found for row in corpus_scores(one)),
         fitted=tuple(row for one in found for row in fitted_shrinkage(one)),
         coverage=coverage(every),
-        leaks=tuple(row for one in found for row in leak_checks(one, n_permutations, SEED)),
+        leaks=leaks,
     )
 
 

@@ -151,15 +151,23 @@ def prevalence(
     training: Training, question: Question, shrinkage: Mapping[str, Shrinkage]
 ) -> Answer:
     """Similarity-weighted shares of the nearest studies, drawn towards the constant."""
-    near = _near(question.alike[None], {by.k for by in shrinkage.values()})
-    weights = {target: (near[by.k][0], by.prior_studies) for target, by in shrinkage.items()}
+    nearest = near(question.alike[None], {by.k for by in shrinkage.values()})
+    weights = {target: (nearest[by.k][0], by.prior_studies) for target, by in shrinkage.items()}
     return _answer(training, weights)
 
 
-def _near(alike: Floats, ks: Iterable[int]) -> Mapping[int, Floats]:
+def near(alike: Floats, ks: Iterable[int]) -> Mapping[int, Floats]:
     """For each k, similarities of the k nearest studies of each row, 0 elsewhere.
 
-    Ties are in order of the studies' keys.
+    Ties are in order of the studies' keys, as in `recommender.neighbours.by_study`.
+
+    Parameters
+    ----------
+    alike : array of shape (q, m)
+
+    Returns
+    -------
+    mapping of k to array of shape (q, m)
     """
     places = np.argsort(np.argsort(-alike, axis=1, kind="stable"), axis=1)
     return {k: np.where(places < k, alike, 0.0) for k in ks}
@@ -200,10 +208,10 @@ def shrinkage_losses(training: Training) -> Mapping[str, Floats]:
     """
     alike = training.alike.copy()
     np.fill_diagonal(alike, 0.0)
-    near = _near(alike, (0, *KS))
+    nearest = near(alike, (0, *KS))
     found = {}
     for target, labels in training.labels.items():
-        counts = {k: weights @ labels for k, weights in near.items()}
+        counts = {k: weights @ labels for k, weights in nearest.items()}
         towards = _constants(labels)
         shares = [drawn(counts[c.k], towards, c.prior_studies) for c in CANDIDATES]
         found[target] = _losses(np.stack(shares), training, target)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evidence.records import ArmRecord, Corpus
-from recommender import corpus_population
+from recommender import corpus_evaluation, corpus_population
 from recommender.corpus_evaluation import (
     COMPLETE,
     CorpusEvaluation,
@@ -110,8 +110,22 @@ def test_neighbours_count_where_they_are_shown_to_pay(lawful: Population) -> Non
     found = {(r.predictor, r.metric): r for r in corpus_scores(lawful) if r.target == "family"}
     for predictor in ("recommender", "nested kNN"):
         assert found[predictor, "log_loss"].verdict == "better"
+        assert found[predictor, "top1"].verdict == "better"
         assert found[predictor, "top1"].value == 1
     assert found["constant", "top1"].verdict is None
+
+
+def test_a_predictor_that_is_worse_is_called_worse(
+    monkeypatch: pytest.MonkeyPatch, few: Population
+) -> None:
+    def contrary(training: Training, question: Question) -> dict[str, Floats]:
+        return {target: smoothed(1 / (1 + rows.sum(0))) for target, rows in training.labels.items()}
+
+    told = {"constant": PREDICTORS["constant"], "contrary": contrary}
+    monkeypatch.setattr(corpus_evaluation, "PREDICTORS", told)
+    found = {(r.predictor, r.metric): r for r in corpus_scores(few) if r.target == "family"}
+    assert found["contrary", "top1"].verdict == "worse"
+    assert found["contrary", "log_loss"].verdict == "worse"
 
 
 @pytest.mark.parametrize("target", ["family", "approach", "head"])

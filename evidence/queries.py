@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from evidence import schema
+from evidence.controlled import controlled
 from evidence.errors import EvidenceError
 from evidence.records import (
     ArmRecord,
@@ -35,6 +36,7 @@ def corpus_from(connection: Connection) -> Corpus:
         claims=tuple(Claim.model_validate(dict(row)) for row in claims),
         backbones=tuple(Backbone.model_validate(dict(row)) for row in backbones.mappings()),
         runs=_runs(connection),
+        controlled=controlled(connection),
     )
 
 

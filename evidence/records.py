@@ -210,7 +210,8 @@ class ControlledResult(Record):
 class RunRecord(Record):
     """One training of ours, as stored; never counted as a study.
 
-    `metrics` maps split -> metric -> ``{"value", "low", "high"}``.
+    `metrics` maps split -> metric -> ``{"value", "low", "high"}``. `peak_memory_mb` is what the
+    training took at most, in 10^6 bytes; None where it is not known.
     """
 
     schema_version: Literal[1] = 1
@@ -235,6 +236,7 @@ class RunRecord(Record):
     digests: dict[str, str]
     versions: dict[str, str]
     error: str = ""
+    peak_memory_mb: float | None = None
 
 
 class ChangeSet(Record):

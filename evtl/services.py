@@ -233,6 +233,7 @@ def run_record(result: "RunResult", plan: TrainingPlan, folder: Path) -> RunReco
         digests=result.digests,
         versions=result.versions,
         error=result.error,
+        peak_memory_mb=result.peak_memory_mb,
     )
 
 

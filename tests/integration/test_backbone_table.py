@@ -106,7 +106,7 @@ def saved(folder: Path, state: dict[str, Tensor]) -> Weights:
     return Weights("folder", folder / "model.safetensors")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("model", CONVERTED)
 def test_weights_of_a_newer_network_reach_every_parameter(model: str, tmp_path: Path) -> None:
     state = random_state(model)
@@ -130,5 +130,5 @@ def test_what_a_published_file_holds_besides_is_no_sign_of_another_network(
 
 def test_weights_for_other_patches_are_refused_and_not_stretched(tmp_path: Path) -> None:
     weights = saved(tmp_path, random_state("vit_small_patch32_224.augreg_in21k_ft_in1k"))
-    with pytest.raises(TrainingError, match="does not fit.* 2 tensors have another size"):
+    with pytest.raises(TrainingError, match=r"does not fit.* 2 tensors have another size"):
         build_backbone(planned("vit_small_patch16_224.augreg_in21k_ft_in1k"), weights)

@@ -15,7 +15,6 @@ from evidence.store import Store
 from evidence.vocabulary import ANATOMY, MODALITY
 from recommender.errors import RecommendationError
 from recommender.plan import TrainingPlan, read_plan
-from recommender.ranking import recommend as rank
 from recommender.records import Recommendation
 
 if TYPE_CHECKING:  # torch must not be imported to recommend
@@ -79,6 +78,8 @@ def _explain(error: ValidationError) -> str:
 
 def recommend(options: TaskOptions) -> Recommendation:
     """Answer a question from the store."""
+    from recommender.ranking import recommend as rank  # noqa: PLC0415  (numpy only to recommend)
+
     profile = task_profile(options)
     return rank(profile, queries.corpus(Store()))
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from evidence.records import Claim, TaskProfile
 from evidence.vocabulary import MODALITY, Metric
-from recommender.headtohead import Comparison, family_record
+from recommender.headtohead import Comparisons, family_record
 from recommender.neighbours import Neighbour
 from recommender.records import Certainty, Choice, Disagreement, Expected, Side
 from recommender.rules import Rule
@@ -47,7 +47,7 @@ def expected(near: Sequence[Neighbour]) -> Expected:
 def certainty(
     best: Choice,
     near: Sequence[Neighbour],
-    pairs: Sequence[Comparison],
+    pairs: Comparisons,
     rules: Sequence[Rule],
 ) -> Certainty:
     """Level with a reason per domain: directness, comparison, agreement, reporting.
@@ -56,11 +56,9 @@ def certainty(
     proposal. No level above moderate is given: the ranking has not been fitted to outcomes.
     """
     n_close = sum(neighbour.similarity >= CLOSE for neighbour in near)
-    direct = [pair for pair in pairs if pair.weight >= CLOSE]
+    direct = pairs.close(CLOSE)
     wins, losses = family_record(direct, best.family)
-    n_close_pairs = len(
-        {p.study_key for p in direct if best.family in {p.winner_family, p.loser_family}}
-    )
+    n_close_pairs = direct.n_studies(best.family)
     contested = sorted(rule.id for rule in rules if rule.against)
     reasons = (
         f"directness: {n_close} of the {len(near)} nearest studies are close to this task",
@@ -85,7 +83,7 @@ def _level(n_close: int, n_compared: int, wins: float, losses: float) -> Level:
 def disagreements(
     best: Choice,
     rules: Sequence[Rule],
-    pairs: Sequence[Comparison],
+    pairs: Comparisons,
     claims: Mapping[str, Claim],
 ) -> tuple[Disagreement, ...]:
     """Rules with claims on both sides, and prevalence that comparisons do not bear out."""

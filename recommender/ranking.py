@@ -10,8 +10,8 @@ from evidence.vocabulary import Approach, Head
 from recommender import doubt
 from recommender.cost import seconds_per_mac, training_macs
 from recommender.errors import RecommendationError
-from recommender.headtohead import Comparison, comparisons, strength
-from recommender.neighbours import K, Neighbour, by_study, shares
+from recommender.headtohead import Comparisons, comparisons, strength
+from recommender.neighbours import Neighbour, by_study, shares
 from recommender.plan import CARRIED_OUT, PlanEvidence, make_plan
 from recommender.records import (
     Choice,
@@ -37,7 +37,7 @@ class _Evidence:
     profile: TaskProfile
     rules: tuple[Rule, ...]
     near: tuple[Neighbour, ...]
-    pairs: tuple[Comparison, ...]
+    pairs: Comparisons
     prevalence: Mapping[str, Mapping[str, float]]
     claims: Mapping[str, Claim]
     cheapest_macs: int
@@ -88,8 +88,7 @@ def recommend(profile: TaskProfile, corpus: Corpus) -> Recommendation:
 
 
 def _gather(profile: TaskProfile, corpus: Corpus, candidates: Sequence[_Candidate]) -> _Evidence:
-    everyone = by_study(profile, corpus.arms)
-    near = everyone[:K]
+    near = by_study(profile, corpus.arms)
     by_name = {backbone.name: backbone for backbone in corpus.backbones}
     return _Evidence(
         profile=profile,
@@ -97,10 +96,10 @@ def _gather(profile: TaskProfile, corpus: Corpus, candidates: Sequence[_Candidat
         near=near,
         pairs=comparisons(profile, corpus.arms),
         prevalence={
-            "backbone": shares(near, everyone, lambda arm: arm.backbone),
-            "family": shares(near, everyone, lambda arm: arm.family),
-            "approach": shares(near, everyone, lambda arm: arm.approach),
-            "head": shares(near, everyone, lambda arm: arm.head),
+            "backbone": shares(near, corpus.arms, "backbone"),
+            "family": shares(near, corpus.arms, "family"),
+            "approach": shares(near, corpus.arms, "approach"),
+            "head": shares(near, corpus.arms, "head"),
         },
         claims={claim.key: claim for claim in corpus.claims},
         cheapest_macs=min(

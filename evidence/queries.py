@@ -1,9 +1,11 @@
 """Rows -> records."""
 
 from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, insert, select, true
 
 from evidence import schema
 from evidence.controlled import controlled
@@ -19,19 +21,36 @@ from evidence.records import (
 )
 from evidence.store import Store
 
+#: Opens a connection for reading.
+Connect = Callable[[], AbstractContextManager[Connection]]
+
 
 def corpus(store: Store) -> Corpus:
     """Everything that a recommendation rests on, in one read."""
     with store.connect() as connection:
-        return corpus_from(connection)
+        return corpus_from(connection, store.connect)
 
 
-def corpus_from(connection: Connection) -> Corpus:
-    """As `corpus`, over an open connection."""
+def corpus_from(connection: Connection, connect: Connect) -> Corpus:
+    """As `corpus`, over an open connection.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        Read now.
+    connect : callable
+        Opens another one whenever records of arms are asked for.
+    """
+    from evidence.arm_columns import arm_table  # noqa: PLC0415  (numpy, which SQL does not need)
+
+    def read(numbers: Sequence[int]) -> dict[tuple[int, int], ArmRecord]:
+        with connect() as opened:
+            return _arms(opened, schema.extraction.c.id.in_(numbers))
+
     claims = connection.execute(select(schema.claim).order_by(schema.claim.c.key)).mappings()
     return Corpus(
         digest=connection.execute(select(schema.corpus.c.digest)).scalar() or "",
-        arms=arms(connection),
+        arms=arm_table(connection, read),
         claims=tuple(Claim.model_validate(dict(row)) for row in claims),
         backbones=_backbones(connection),
         runs=_runs(connection),
@@ -101,40 +120,39 @@ def _runs(connection: Connection) -> tuple[RunRecord, ...]:
     )
 
 
-def _grouped(connection: Connection, table: Any, column: Any) -> dict[int, tuple[Any, ...]]:
-    found: dict[int, list[Any]] = defaultdict(list)
-    order = select(table.c.extraction, column).order_by(table.c.extraction, table.c.position)
-    for extraction, word in connection.execute(order):
-        found[extraction].append(word)
-    return {extraction: tuple(words) for extraction, words in found.items()}
-
-
-def _evaluations(connection: Connection) -> dict[int, tuple[Evaluation, ...]]:
-    table = schema.evaluation
-    found: dict[int, list[Evaluation]] = defaultdict(list)
-    columns = (
-        table.c.extraction,
-        table.c.metric,
-        table.c.operator,
-        table.c.value,
-        table.c.value_high,
-    )
-    for extraction, *values in connection.execute(
-        select(*columns).order_by(table.c.extraction, table.c.position)
-    ):
-        found[extraction].append(
-            Evaluation(**dict(zip(Evaluation.model_fields, values, strict=True)))
-        )
-    return {extraction: tuple(values) for extraction, values in found.items()}
-
-
 def arms(connection: Connection, study: str | None = None) -> tuple[ArmRecord, ...]:
     """Every arm, or those of one study, in the order of the extractions."""
-    studies = _studies(connection)
-    anatomy = _grouped(connection, schema.extraction_anatomy, schema.extraction_anatomy.c.anatomy)
-    tasks = _grouped(connection, schema.extraction_task, schema.extraction_task.c.task)
-    evaluations = _evaluations(connection)
-    joined = (
+    wanted = true() if study is None else schema.extraction.c.study == study
+    return tuple(_arms(connection, wanted).values())
+
+
+def _arms(connection: Connection, wanted: ColumnElement[bool]) -> dict[tuple[int, int], ArmRecord]:
+    """Extraction and position -> arm, of the extractions that are wanted."""
+    numbers = select(schema.extraction.c.id).where(wanted)
+    anatomy, tasks = (
+        _grouped(connection, column, numbers)
+        for column in (schema.extraction_anatomy.c.anatomy, schema.extraction_task.c.task)
+    )
+    studies = _studies(connection, wanted)
+    evaluations = _evaluations(connection, numbers)
+    return {
+        (row["extraction"], row["position"]): ArmRecord(
+            study=studies[row["study"]],
+            locator=_locator(row),
+            anatomy=anatomy.get(row["extraction"], ()),
+            tasks=tasks.get(row["extraction"], ()),
+            # A study's value is its winner's; it says nothing of a benchmark.
+            evaluations=()
+            if row["role"] == "benchmark"
+            else evaluations.get(row["extraction"], ()),
+            **{name: row[name] for name in _COPIED},
+        )
+        for row in connection.execute(_joined().where(wanted)).mappings()
+    }
+
+
+def _joined() -> Select[Any]:
+    return (
         select(
             schema.arm,
             *(column for column in schema.extraction.c if column.name != "position"),
@@ -146,22 +164,35 @@ def arms(connection: Connection, study: str | None = None) -> tuple[ArmRecord, .
         .join(schema.backbone, schema.backbone.c.name == schema.arm.c.backbone)
         .order_by(schema.arm.c.extraction, schema.arm.c.position)
     )
-    if study is not None:
-        joined = joined.where(schema.extraction.c.study == study)
-    return tuple(
-        ArmRecord(
-            study=studies[row["study"]],
-            locator=_locator(row),
-            anatomy=anatomy.get(row["extraction"], ()),
-            tasks=tasks.get(row["extraction"], ()),
-            # A study's value is its winner's; it says nothing of a benchmark.
-            evaluations=()
-            if row["role"] == "benchmark"
-            else evaluations.get(row["extraction"], ()),
-            **{name: row[name] for name in _COPIED},
+
+
+def _grouped(
+    connection: Connection, column: Column[str], numbers: Select[tuple[int]]
+) -> dict[int, tuple[Any, ...]]:
+    table = column.table
+    found: dict[int, list[Any]] = defaultdict(list)
+    query = select(table.c.extraction, column).where(table.c.extraction.in_(numbers))
+    for extraction, word in connection.execute(
+        query.order_by(table.c.extraction, table.c.position)
+    ):
+        found[extraction].append(word)
+    return {extraction: tuple(words) for extraction, words in found.items()}
+
+
+def _evaluations(
+    connection: Connection, numbers: Select[tuple[int]]
+) -> dict[int, tuple[Evaluation, ...]]:
+    table = schema.evaluation
+    found: dict[int, list[Evaluation]] = defaultdict(list)
+    columns = [table.c[name] for name in Evaluation.model_fields]
+    query = select(table.c.extraction, *columns).where(table.c.extraction.in_(numbers))
+    for extraction, *values in connection.execute(
+        query.order_by(table.c.extraction, table.c.position)
+    ):
+        found[extraction].append(
+            Evaluation(**dict(zip(Evaluation.model_fields, values, strict=True)))
         )
-        for row in connection.execute(joined).mappings()
-    )
+    return {extraction: tuple(values) for extraction, values in found.items()}
 
 
 #: Fields of an arm that stand in its row under the same name.
@@ -171,9 +202,10 @@ _COPIED = (
 ).split()
 
 
-def _studies(connection: Connection) -> dict[str, Study]:
+def _studies(connection: Connection, wanted: ColumnElement[bool]) -> dict[str, Study]:
     columns = (schema.study.c[name] for name in Study.model_fields)
-    rows = connection.execute(select(*columns)).mappings()
+    keys = select(schema.extraction.c.study).where(wanted)
+    rows = connection.execute(select(*columns).where(schema.study.c.key.in_(keys))).mappings()
     return {row["key"]: Study(**row) for row in rows}
 
 

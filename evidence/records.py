@@ -1,6 +1,7 @@
 """Frozen records that leave the store; ORM rows never do."""
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -19,6 +20,9 @@ from evidence.vocabulary import (
     Visualization,
     canonical,
 )
+
+if TYPE_CHECKING:  # numpy is slow to import, and most records need none
+    from evidence.arm_table import ArmTable
 
 
 class Record(BaseModel):
@@ -306,11 +310,15 @@ class Imported(Record):
     dry_run: bool = False
 
 
-class Corpus(Record):
-    """Everything of the store that a recommendation rests on."""
+@dataclass(frozen=True)
+class Corpus:
+    """Everything of the store that a recommendation rests on.
+
+    No `Record`: a million arms are columns, which nobody prints or validates as a whole.
+    """
 
     digest: str
-    arms: tuple[ArmRecord, ...]
+    arms: "ArmTable"
     claims: tuple[Claim, ...]
     backbones: tuple[Backbone, ...]
     runs: tuple[RunRecord, ...] = ()

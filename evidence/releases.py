@@ -107,4 +107,4 @@ def corpus_of(tables: export.Tables) -> Corpus:
     with engine.begin() as connection:
         metadata.create_all(connection)
         load(connection, validated(tables))
-        return queries.corpus_from(connection)
+        return queries.corpus_from(connection, engine.connect)

@@ -18,9 +18,7 @@ from evidence.reproduce import reproduce as recompute
 from evidence.ris import write as write_ris
 from evidence.store import Store
 from evidence.vocabulary import ANATOMY, MODALITY
-from recommender.answering import recommend
 from recommender.errors import RecommendationError
-from recommender.ranking import Question
 
 #: Numbers of images for which two states of the corpus are compared.
 DIFF_SIZES = (300, 3000)
@@ -158,11 +156,10 @@ def diff(before: str, after: str) -> Difference:
 
 def _questions(corpora: Iterable[Corpus]) -> list[TaskProfile]:
     places = {
-        (arm.modality, place)
+        (modality, place)
         for corpus in corpora
-        for arm in corpus.arms
-        for place in (None, *arm.anatomy)
-        if arm.modality
+        for modality, anatomy in corpus.arms.imaged()
+        for place in (None, *anatomy)
     }
     ordered = sorted(places, key=lambda pair: (pair[0], pair[1] or ""))
     return [
@@ -173,6 +170,9 @@ def _questions(corpora: Iterable[Corpus]) -> list[TaskProfile]:
 
 
 def _best(question: TaskProfile, corpus: Corpus) -> str | None:
+    from recommender.answering import recommend  # noqa: PLC0415  (numpy only to recommend)
+    from recommender.ranking import Question  # noqa: PLC0415
+
     try:
         best = recommend(Question(question), corpus).ranking[0]
     except RecommendationError:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evidence import figures, forest, queries, reported
+from evidence.arm_table import ArmTable
 from evidence.errors import EvidenceError
 from evidence.figures import ApproachCount, GapCell, SearchEnd, Win, YearCount
 from evidence.records import ArmRecord, Corpus, Record, TaskProfile
@@ -15,7 +16,7 @@ from evidence.store import Store
 from evidence.synthesis import pool
 from evidence.vocabulary import ANATOMY, MODALITY, Metric
 from recommender.answering import recommend
-from recommender.headtohead import comparisons
+from recommender.headtohead import family_wins
 from recommender.ranking import Question
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def plot(kind: str, options: PlotOptions, out: Path) -> None:
     """
     store = Store()
     corpus = queries.corpus(store)
-    kept = tuple(arm for arm in corpus.arms if _fits(arm, options))
+    with store.connect() as connection:
+        kept = tuple(arm for arm in queries.arms(connection) if _fits(arm, options))
     if not kept:
         msg = "no study fits; evtl studies shows what there is"
         raise EvidenceError(msg)
@@ -120,16 +122,8 @@ def _sizes(scene: _Scene) -> "Figure":
 
 
 def _benchmarks(scene: _Scene) -> "Figure":
-    # The task only weights the pairs, and pairs are counted here.
-    anything = TaskProfile(modality="xray", n_images=GAP_MAP_SIZE)
-    pairs = {
-        (pair.winner_family, pair.loser_family, pair.study_key)
-        for pair in comparisons(anything, scene.arms)
-        if pair.winner_family != pair.loser_family
-    }
-    return figures.benchmarks(
-        [Win(winner=won, loser=lost, study_key=key) for won, lost, key in sorted(pairs)]
-    )
+    wins = family_wins(ArmTable.of(scene.arms))
+    return figures.benchmarks([Win(**win._asdict()) for win in sorted(wins)])
 
 
 def _years(scene: _Scene) -> "Figure":

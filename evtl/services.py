@@ -13,10 +13,8 @@ from evidence.questions import Answer
 from evidence.records import RunRecord, TaskProfile
 from evidence.store import Store
 from evidence.vocabulary import ANATOMY, MODALITY
-from recommender.answering import recommend as answer
 from recommender.errors import RecommendationError
 from recommender.plan import TrainingPlan, read_plan
-from recommender.ranking import Question
 from recommender.records import Recommendation
 
 if TYPE_CHECKING:  # torch must not be imported to recommend
@@ -80,6 +78,9 @@ def _explain(error: ValidationError) -> str:
 
 def recommend(options: TaskOptions) -> Recommendation:
     """Answer a question from the store."""
+    from recommender.answering import recommend as answer  # noqa: PLC0415  (numpy only to recommend)
+    from recommender.ranking import Question  # noqa: PLC0415
+
     profile = task_profile(options)
     return answer(Question(profile), queries.corpus(Store()))
 

@@ -8,16 +8,16 @@ from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
-from evidence.backbone_names import BackboneNames
 
 from evidence import queries
+from evidence.backbone_names import BackboneNames
 from evidence.records import Corpus, Record, TaskProfile
 from evidence.store import Store
 from recommender.configuration import IMAGENET, Configuration, Observation, Task, of_table
 from recommender.controlled import usable
 from recommender.cost import training_macs
 from recommender.errors import RecommendationError
-from recommender.neighbours import shares
+from recommender.neighbours import Choosable, shares
 from recommender.parts import LITERATURE, Literature
 from recommender.ranking import PRICES, observed
 from recommender.records import Goal
@@ -32,6 +32,8 @@ from recommender.table_evaluation import (
 
 Array = npt.NDArray[np.float64]
 
+#: What of a configuration is counted in the reviews.
+CHOSEN: tuple[Choosable, ...] = ("backbone", "family", "approach", "head")
 #: Fewest data sets of a table that is judged.
 MIN_DATASETS = 3
 #: What the recommender does without, in turn.
@@ -93,9 +95,7 @@ def surroundings(corpus: Corpus, goal: Goal = "accuracy") -> Surroundings:
 
 
 def _popularity(corpus: Corpus) -> Callable[[Configuration], float]:
-    everywhere = {
-        what: shares((), corpus.arms, what) for what in ("backbone", "family", "approach", "head")
-    }
+    everywhere = {what: shares((), corpus.arms, what) for what in CHOSEN}
     return lambda one: fmean(
         found.get(getattr(one, what), 0.0) for what, found in everywhere.items()
     )

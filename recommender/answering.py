@@ -62,9 +62,10 @@ def recommend(question: Question, corpus: Corpus) -> Recommendation:
             question.profile,
             best,
             literature.rules,
-            literature.pairs,
+            literature.pairs.standing,
             evidence.claims,
             size_bins(corpus.arms),
+            {backbone.name: backbone.family for backbone in corpus.backbones},
         ),
         advice=advise(
             question.profile,

@@ -11,9 +11,9 @@ import numpy as np
 from evidence.records import Record
 from evidence.vocabulary import RATES
 from recommender.corpus_population import Bools, Floats, Population, StudyTask
-from recommender.doubt import CLOSE
 from recommender.neighbours import K
 from recommender.prediction_interval import bounds
+from recommender.similarity import CLOSE
 
 #: Levels of the prediction interval that are checked.
 LEVELS = (0.8, 0.9)

@@ -3,10 +3,10 @@
 from typing import Literal
 
 from evidence.vocabulary import MODALITY
-from recommender.doubt import CLOSE
 from recommender.headtohead import family_record
 from recommender.ranking import Gathered
 from recommender.records import Certainty, Choice, RunnerUp
+from recommender.similarity import CLOSE
 
 Level = Literal["high", "moderate", "low", "insufficient evidence"]
 

@@ -128,8 +128,9 @@ def evaluate_corpus(corpus: Corpus, *, n_permutations: int = 0) -> CorpusEvaluat
     RecommendationError
         Too few studies say enough to be asked, or there is a single permutation.
     """
-    complete = [arm for arm in corpus.arms if arm.review == COMPLETE]
-    every = population(EVERY, corpus.arms)
+    arms = corpus.arms.records(range(len(corpus.arms)))
+    complete = [arm for arm in arms if arm.review == COMPLETE]
+    every = population(EVERY, arms)
     found = [one for one in (population(COMPLETE, complete), every) if _is_enough(one)]
     if not found:
         few = min(TARGETS, key=lambda target: every.studies.scored(target).sum())

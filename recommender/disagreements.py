@@ -5,15 +5,20 @@ comparison, and whether the 1,000 images of Morid 2022 are counted before or aft
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from math import inf
 
-from evidence.records import ArmRecord, Claim, TaskProfile
-from recommender.doubt import CLOSE
-from recommender.headtohead import Comparison, family_record
+import numpy as np
+
+from evidence.arm_table import ArmTable, per_table
+from evidence.records import Claim, TaskProfile
+from recommender.headtohead import FamilyStanding
 from recommender.records import Choice, Disagreement, Side
 from recommender.rules import Rule, load_rules
+
+#: Family -> how often it did better and worse than others.
+Standing = Callable[[str], FamilyStanding]
 
 #: The review that found approach to go with size, and its claim (Discussion 5.1).
 SIZE_REVIEW, SIZE_CLAIM = "morid2022", "m-size-approach"
@@ -34,22 +39,19 @@ class SizeBin:
     augmented: tuple[int, int]
 
 
-def size_bins(arms: Iterable[ArmRecord], review: str = SIZE_REVIEW) -> tuple[SizeBin, ...]:
-    """Count a review's studies by size and approach, in the order of `SIZE_BINS`.
+@per_table
+def size_bins(table: ArmTable) -> tuple[SizeBin, ...]:
+    """Count the studies of `SIZE_REVIEW` by size and approach, in the order of `SIZE_BINS`.
 
-    Parameters
-    ----------
-    arms : iterable of ArmRecord
-        In any order; benchmarks and arms of unknown size or approach do not count.
-    review : str
-        Key of the review.
+    Benchmarks and arms of unknown size or approach do not count.
     """
-    studies = {
-        (arm.study.key, _tuned(arm), arm.n_images, arm.n_augmented or arm.n_images)
-        for arm in arms
-        if arm.review == review and arm.role != "benchmark" and arm.n_images
-        if arm.approach.startswith(("feature_extractor", "fine_tuning"))
-    }
+    tuned = table.approach.among(_named(table, "fine_tuning"))
+    counted = table.review.among({SIZE_REVIEW}) & ~table.role.among({"benchmark"})
+    counted &= tuned | table.approach.among(_named(table, "feature_extractor"))
+    counted &= table.n_images > 0
+    n_after = np.where(table.n_augmented > 0, table.n_augmented, table.n_images)
+    columns = (table.study.codes, tuned, table.n_images, n_after)
+    studies = set(zip(*(column[counted].tolist() for column in columns), strict=True))
     before = Counter((_bin(n_images), tuned) for _, tuned, n_images, _ in studies)
     after = Counter((_bin(n_augmented), tuned) for _, tuned, _, n_augmented in studies)
     return tuple(
@@ -62,11 +64,11 @@ def size_bins(arms: Iterable[ArmRecord], review: str = SIZE_REVIEW) -> tuple[Siz
     )
 
 
-def _tuned(arm: ArmRecord) -> bool:
-    return arm.approach.startswith("fine_tuning")
+def _named(table: ArmTable, beginning: str) -> frozenset[str]:
+    return frozenset(word for word in table.approach.words if word.startswith(beginning))
 
 
-def _bin(n_images: int) -> str:
+def _bin(n_images: float) -> str:
     return next(label for label, end in SIZE_BINS if n_images < end)
 
 
@@ -74,9 +76,10 @@ def disagreements(
     profile: TaskProfile,
     best: Choice,
     rules: Sequence[Rule],
-    pairs: Sequence[Comparison],
+    standing: Standing,
     claims: Mapping[str, Claim],
     bins: Sequence[SizeBin],
+    family_of: Mapping[str, str],
 ) -> tuple[Disagreement, ...]:
     """Every disagreement that bears on the question or on the choice.
 
@@ -86,12 +89,14 @@ def disagreements(
         The question and the first choice.
     rules : sequence of Rule
         Those that fire.
-    pairs : sequence of Comparison
-        What beat what, weighted by similarity to the question.
+    standing : callable
+        How often a family did better or worse than others.
     claims : mapping of str to Claim
         The store's claims by key.
     bins : sequence of SizeBin
         Of `size_bins`.
+    family_of : mapping of str to str
+        Family of each backbone.
 
     Returns
     -------
@@ -102,7 +107,7 @@ def disagreements(
     found = (
         *(_contested(rule, claims) for rule in on_approach),
         *_on_size(profile, claims, bins),
-        *_on_prevalence(rules, best.family, pairs, claims),
+        *_on_prevalence(rules, best.family, standing, claims, family_of),
         *(_contested(rule, claims) for rule in rules if _is_on_choice(rule, best)),
     )
     return tuple(one for one in found if one.supports and one.opposes)
@@ -164,21 +169,24 @@ def _rows(when: str, counts: Iterable[tuple[str, tuple[int, int]]]) -> Side:
 
 
 def _on_prevalence(
-    rules: Iterable[Rule], chosen: str, pairs: Sequence[Comparison], claims: Mapping[str, Claim]
+    rules: Iterable[Rule],
+    chosen: str,
+    standing: Standing,
+    claims: Mapping[str, Claim],
+    family_of: Mapping[str, str],
 ) -> Iterable[Disagreement]:
     """Families that are usual by a review and did no better where they were compared.
 
     They are those of the choice and those that a review names for such images.
     """
     usual: dict[str, dict[str, None]] = {}
-    family_of = {name: family for pair in pairs for name, family in _named(pair)}
     for rule in rules:
         shares = [key for key in rule.claims if _is_prevalence(claims.get(key))]
         for family in (*rule.family, *(family_of.get(name, "") for name in rule.backbone)):
             if family == chosen or rule.modality or rule.anatomy:
                 usual.setdefault(family, {}).update(dict.fromkeys(shares))
     for family, keys in usual.items():
-        rows = _lost(family, pairs)
+        rows = _lost(family, standing(family))
         if keys and rows is not None:
             topic = f"{family} is often used; on the same data it did not do better"
             yield Disagreement(topic=topic, supports=_sides(keys, claims), opposes=(rows,))
@@ -188,15 +196,9 @@ def _is_prevalence(claim: Claim | None) -> bool:
     return claim is not None and claim.kind == "prevalence"
 
 
-def _named(pair: Comparison) -> tuple[tuple[str, str], tuple[str, str]]:
-    return (pair.winner, pair.winner_family), (pair.loser, pair.loser_family)
-
-
-def _lost(family: str, pairs: Sequence[Comparison]) -> Side | None:
+def _lost(family: str, standing: FamilyStanding) -> Side | None:
     """What comparisons say, close ones before all; None unless it lost at least as often."""
-    close = [replace(pair, weight=1.0) for pair in pairs if pair.weight >= CLOSE]
-    n_won, n_lost = family_record(close, family)
-    won, lost = family_record(pairs, family)
+    (n_won, n_lost), (won, lost) = standing
     decisive = (n_won, n_lost) if n_won + n_lost else (won, lost)
     if decisive[1] == 0 or decisive[0] > decisive[1]:
         return None

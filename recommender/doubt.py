@@ -8,9 +8,7 @@ from evidence.records import TaskProfile
 from evidence.vocabulary import MODALITY, Metric
 from recommender.neighbours import Neighbour
 from recommender.records import Choice, Expected
-
-#: A study is close from this similarity on: the same modality and most of the rest.
-CLOSE = 0.7
+from recommender.similarity import CLOSE
 
 
 def expected(near: Sequence[Neighbour]) -> Expected:

@@ -1,17 +1,30 @@
 """The published studies nearest to a question, and what they used."""
 
+import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
+from evidence.arm_table import ArmTable, Column, per_table
 from evidence.records import ArmRecord, TaskProfile
-from recommender.similarity import similarity
+from recommender.similarity import task_similarities
 
-#: Number of neighbours, and how many studies' weight the whole corpus counts for beside them.
+#: Number of neighbours.
 K = 15
-PRIOR_STUDIES = 5.0
+#: How many studies the whole corpus counts for beside them. Fitted by leaving studies out
+#: (`evtl evaluate corpus`): for family, approach, augmentation and head the strongest pull to the
+#: whole corpus that is not worse is to leave the neighbours out of the count altogether.
+PRIOR_STUDIES = math.inf
 #: Words that name no choice one could follow.
 SILENT = frozenset({"unspecified", "unknown", "custom", "none"})
+#: What can be counted on an arm.
+Choosable = Literal[
+    "backbone", "family", "approach", "initialisation", "head", "augmentation", "visualization"
+]
 
 
 @dataclass(frozen=True)
@@ -30,31 +43,57 @@ class Neighbour:
         return self.arms[0].study.key
 
 
-def by_study(profile: TaskProfile, arms: Sequence[ArmRecord]) -> tuple[Neighbour, ...]:
-    """All studies with their similarity, nearest first; ties in order of the study key."""
-    groups: dict[str, list[ArmRecord]] = defaultdict(list)
-    for arm in sorted(arms, key=lambda arm: (arm.study.key, arm.locator, arm.backbone, arm.role)):
-        if arm.role != "benchmark":
-            groups[arm.study.key].append(arm)
-    found = [
-        Neighbour(max(similarity(profile, arm) for arm in group), tuple(group))
-        for group in groups.values()
-    ]
-    return tuple(sorted(found, key=lambda neighbour: (-neighbour.similarity, neighbour.key)))
+@dataclass(frozen=True, eq=False)
+class _OwnArms:
+    """The arms of a table that are no benchmarks, (M,), and where each study's begin, (S + 1,)."""
+
+    rows: NDArray[np.intp]
+    tasks: NDArray[np.int32]
+    begins: NDArray[np.intp]
+
+
+@per_table
+def _own(table: ArmTable) -> _OwnArms:
+    rows = np.flatnonzero(~table.role.among({"benchmark"}))
+    studies = table.study.codes[rows]
+    begins = np.flatnonzero(np.diff(studies, prepend=-1, append=-1))
+    return _OwnArms(rows, table.tasks.of_arm[rows], begins)
+
+
+def by_study(profile: TaskProfile, table: ArmTable, k: int = K) -> tuple[Neighbour, ...]:
+    """The `k` most similar studies, nearest first; ties in order of the study key."""
+    own = _own(table)
+    if not len(own.rows):
+        return ()
+    values = np.maximum.reduceat(task_similarities(profile, table)[own.tasks], own.begins[:-1])
+    nearest = _largest(values, k)
+    rows = [own.rows[own.begins[study] : own.begins[study + 1]] for study in nearest]
+    records = iter(table.records(np.concatenate(rows)))
+    return tuple(
+        Neighbour(float(values[study]), tuple(next(records) for _ in own_rows))
+        for study, own_rows in zip(nearest, rows, strict=True)
+    )
+
+
+def _largest(values: NDArray[np.float64], k: int) -> NDArray[np.intp]:
+    """Indices of the `k` largest values, largest first; equal ones in order."""
+    k = min(k, len(values))
+    found = np.flatnonzero(values >= np.partition(values, -k)[-k])
+    return found[np.argsort(-values[found], kind="stable")[:k]]
 
 
 def shares(
-    neighbours: Sequence[Neighbour],
-    everyone: Sequence[Neighbour],
-    word_of: Callable[[ArmRecord], str],
+    neighbours: Sequence[Neighbour], table: ArmTable, what: Choosable
 ) -> Mapping[str, float]:
     """How common each word is among neighbours, drawn towards its share in the whole corpus.
 
     Parameters
     ----------
-    neighbours, everyone : sequence of Neighbour
-        Nearest studies; all studies.
-    word_of : callable
+    neighbours : sequence of Neighbour
+        Nearest studies.
+    table : ArmTable
+        All arms.
+    what : str
         What to count on an arm, e.g. its family.
 
     Returns
@@ -62,23 +101,34 @@ def shares(
     mapping of str to float
         Similarity-weighted shares, adding up to 1 over all words (empty for an empty corpus).
     """
-    everywhere = _weights(everyone, word_of, weighted=False)
-    near = _weights(neighbours, word_of, weighted=True)
+    everywhere = _everywhere(table)[what]
+    near = _weights(neighbours, what)
     n_all, n_near = sum(everywhere.values()), sum(near.values())
-    if not n_all:
-        return {}
+    pull = 1 / PRIOR_STUDIES
     return {
-        word: (near.get(word, 0.0) + PRIOR_STUDIES * count / n_all) / (n_near + PRIOR_STUDIES)
+        word: (pull * near.get(word, 0.0) + count / n_all) / (pull * n_near + 1)
         for word, count in everywhere.items()
     }
 
 
-def _weights(
-    studies: Sequence[Neighbour], word_of: Callable[[ArmRecord], str], *, weighted: bool
-) -> dict[str, float]:
+def _weights(studies: Sequence[Neighbour], what: Choosable) -> dict[str, float]:
     total: dict[str, float] = defaultdict(float)
     for study in studies:
-        words = [word for arm in study.arms if (word := word_of(arm)) not in SILENT]
+        words = [word for arm in study.arms if (word := getattr(arm, what)) not in SILENT]
         for word in words:
-            total[word] += (study.similarity if weighted else 1.0) / len(words)
+            total[word] += study.similarity / len(words)
     return dict(total)
+
+
+@per_table
+def _everywhere(table: ArmTable) -> Mapping[Choosable, Mapping[str, float]]:
+    """In how many studies each word stands; a study's words share its one vote."""
+    return {what: _votes(table, getattr(table, what)) for what in get_args(Choosable)}
+
+
+def _votes(table: ArmTable, column: Column[str]) -> Mapping[str, float]:
+    rows = _own(table).rows
+    rows = rows[~column.among(SILENT)[rows]]
+    studies, words = table.study.codes[rows], column.codes[rows]
+    votes = np.bincount(words, 1 / np.bincount(studies)[studies], minlength=len(column.words))
+    return {word: n for word, n in zip(column.words, votes.tolist(), strict=True) if n}

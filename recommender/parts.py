@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from evidence.records import Corpus, TaskProfile
 from recommender.configuration import Configuration
-from recommender.headtohead import Comparison, comparisons, strength
-from recommender.neighbours import K, Neighbour, by_study, shares
+from recommender.headtohead import Comparisons, comparisons, strength
+from recommender.neighbours import Neighbour, by_study, shares
 from recommender.rules import Rule, load_rules
 
 Array = npt.NDArray[np.float64]
@@ -26,21 +26,20 @@ class Literature:
 
     near: tuple[Neighbour, ...]
     prevalence: Mapping[str, Mapping[str, float]]
-    pairs: tuple[Comparison, ...]
+    pairs: Comparisons
     rules: tuple[Rule, ...]
 
     @classmethod
     def on(cls, profile: TaskProfile, corpus: Corpus) -> "Literature":
         """What the corpus holds on a question."""
-        everyone = by_study(profile, corpus.arms)
-        near = everyone[:K]
+        near = by_study(profile, corpus.arms)
         return cls(
             near=near,
             prevalence={
-                "backbone": shares(near, everyone, lambda arm: arm.backbone),
-                "family": shares(near, everyone, lambda arm: arm.family),
-                "approach": shares(near, everyone, lambda arm: arm.approach),
-                "head": shares(near, everyone, lambda arm: arm.head),
+                "backbone": shares(near, corpus.arms, "backbone"),
+                "family": shares(near, corpus.arms, "family"),
+                "approach": shares(near, corpus.arms, "approach"),
+                "head": shares(near, corpus.arms, "head"),
             },
             pairs=comparisons(profile, corpus.arms),
             rules=tuple(rule for rule in load_rules() if rule.fires(profile)),

@@ -1,16 +1,25 @@
 """How alike two imaging tasks are, from 0 (nothing in common) to 1 (the same)."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
+from evidence.arm_table import ArmTable
 from evidence.records import ArmRecord, TaskProfile
 from evidence.vocabulary import ANATOMY, MODALITY, Vocabulary
 
+Values = NDArray[np.float64]
 #: Similarity of something with something unknown: no reason to call it like or unlike.
 UNKNOWN = 0.5
 #: What each part counts. Set by hand, not fitted: leaving one study out of Morid 2022's 102,
 #: neither modality nor anatomy predicts the family better than the constant with certainty.
 WEIGHTS = {"modality": 0.40, "anatomy": 0.25, "size": 0.20, "classes": 0.10, "task": 0.05}
+
+
+#: A task is close from this similarity on: the same modality and most of the rest.
+CLOSE = 0.7
 
 
 def term_similarity(vocabulary: Vocabulary, first: str, second: str) -> float:
@@ -65,3 +74,36 @@ def similarity(profile: TaskProfile, arm: ArmRecord) -> float:
         "task": float((profile.task == "regression") == ("regression" in arm.tasks)),
     }
     return sum(WEIGHTS[name] * value for name, value in parts.items())
+
+
+def similarities(profile: TaskProfile, table: ArmTable) -> Values:
+    """As `similarity`, of every arm of a table: (N,)."""
+    return task_similarities(profile, table)[table.tasks.of_arm]
+
+
+def task_similarities(profile: TaskProfile, table: ArmTable) -> Values:
+    """As `similarities`, of every task of a table: (T,).
+
+    Each part is worked out once per distinct word or number and looked up, so that equal tasks
+    are equally alike to the last bit.
+    """
+    tasks = table.tasks
+    modalities = [_best(MODALITY, profile.modality, (word,)) for word in tasks.modality.words]
+    places = [_best(ANATOMY, profile.anatomy, words) for words in tasks.anatomy.words]
+    classes = [
+        class_similarity(profile.n_classes, int(number)) if profile.n_classes else UNKNOWN
+        for number in tasks.n_classes.values
+    ]
+    sizes = np.exp(-np.abs(np.log10(profile.n_images / tasks.n_images.values)))
+    parts = {
+        "modality": _looked_up(modalities, tasks.modality.codes),
+        "anatomy": _looked_up(places, tasks.anatomy.codes),
+        "size": _looked_up(sizes, tasks.n_images.codes),
+        "classes": _looked_up(classes, tasks.n_classes.codes),
+        "task": np.equal(profile.task == "regression", tasks.regression).astype(np.float64),
+    }
+    return sum((WEIGHTS[name] * value for name, value in parts.items()), np.zeros(1))
+
+
+def _looked_up(scores: Sequence[float] | Values, codes: NDArray[np.int32]) -> Values:
+    return np.append(scores, UNKNOWN)[codes]

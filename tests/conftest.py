@@ -96,8 +96,15 @@ def either(request: pytest.FixtureRequest) -> Store:
 
 @pytest.fixture(scope="session")
 def corpus(template: Path) -> Corpus:
-    """The shipped corpus as records."""
+    """The shipped corpus."""
     return queries.corpus(Store(f"sqlite:///{template}"))
+
+
+@pytest.fixture(scope="session")
+def arms(template: Path) -> tuple[ArmRecord, ...]:
+    """The arms of the shipped corpus as records, in the order of the extractions."""
+    with Store(f"sqlite:///{template}").connect() as connection:
+        return queries.arms(connection)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from evidence.records import ArmRecord, Corpus
+from evidence.records import ArmRecord
 from evidence.shipped import shipped
 
 
@@ -120,15 +120,17 @@ def test_fourcade_keeps_ranges_bounds_and_both_values() -> None:
     assert of("zech-2018", "fourcade2019")["backbone"] == "ResNet;DenseNet"
 
 
-def test_a_benchmark_arm_has_no_approach_that_the_review_does_not_give(corpus: Corpus) -> None:
-    def arms(study: str, review: str) -> list[ArmRecord]:
-        return [a for a in corpus.arms if (a.study.key, a.review) == (study, review)]
+def test_a_benchmark_arm_has_no_approach_that_the_review_does_not_give(
+    arms: tuple[ArmRecord, ...],
+) -> None:
+    def read(study: str, review: str) -> list[ArmRecord]:
+        return [a for a in arms if (a.study.key, a.review) == (study, review)]
 
-    qin = arms("qin-2019", "morid2022")
+    qin = read("qin-2019", "morid2022")
     assert [(a.role, a.backbone) for a in qin][:2] == [
         ("winner", "VGG-16"), ("benchmark", "ResNet-18"),
     ]  # fmt: skip
     assert {a.approach for a in qin if a.role == "benchmark"} == {"unspecified"}
-    shin = arms("shin-2016", "kim2022")
+    shin = read("shin-2016", "kim2022")
     assert (shin[0].backbone, shin[0].approach) == ("GoogLeNet", "fine_tuning_from_scratch")
-    assert arms("shin-2016", "morid2022")[0].backbone == "AlexNet"
+    assert read("shin-2016", "morid2022")[0].backbone == "AlexNet"

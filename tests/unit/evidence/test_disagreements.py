@@ -90,9 +90,9 @@ def test_a_claim_stands_with_its_own_review_and_words(corpus: Corpus) -> None:
 
 
 def test_what_is_about_a_study_names_a_known_one_and_is_about_one(
-    corpus: Corpus, disagreements: dict[str, DisagreementRecord]
+    arms: tuple[ArmRecord, ...], disagreements: dict[str, DisagreementRecord]
 ) -> None:
-    known = {arm.study.key for arm in corpus.arms}
+    known = {arm.study.key for arm in arms}
     for disagreement in disagreements.values():
         studies = {side.study_key for side in disagreement.sides}
         assert studies - {""} <= known, disagreement.key
@@ -123,8 +123,7 @@ def wins(arms: tuple[ArmRecord, ...], winner: str, loser: str | None = None) -> 
     return sum(best[key] == winner and family == (loser or family) for key, family in beaten)
 
 
-def test_the_counts_in_the_statements_are_those_of_the_rows(corpus: Corpus) -> None:
-    arms = corpus.arms
+def test_the_counts_in_the_statements_are_those_of_the_rows(arms: tuple[ArmRecord, ...]) -> None:
     assert (wins(arms, "VGGNet", "Inception"), wins(arms, "Inception", "VGGNet")) == (6, 3)
     assert (wins(arms, "VGGNet", "ResNet"), wins(arms, "ResNet", "VGGNet")) == (4, 5)
     families = {arm.family for arm in arms}
@@ -132,8 +131,8 @@ def test_the_counts_in_the_statements_are_those_of_the_rows(corpus: Corpus) -> N
     assert sum(wins(arms, family, "AlexNet") for family in families - {"AlexNet"}) == 14
 
 
-def test_the_majority_that_fine_tunes_is_that_of_the_rows(corpus: Corpus) -> None:
-    own = [a for a in corpus.arms if a.review == "morid2022" and a.role != "benchmark"]
+def test_the_majority_that_fine_tunes_is_that_of_the_rows(arms: tuple[ArmRecord, ...]) -> None:
+    own = [a for a in arms if a.review == "morid2022" and a.role != "benchmark"]
     counts = []
     for low, high in ((0, 999), (1000, 10_000), (10_001, 10**9)):
         approaches = [a.approach for a in own if a.n_images and low <= a.n_images <= high]
@@ -208,9 +207,9 @@ def test_a_side_says_its_words_or_names_its_claim(section: str, statement: str, 
         DisagreementRow.model_validate(cells)
 
 
-def test_two_readings_of_one_study_are_found_in_the_rows(corpus: Corpus) -> None:
+def test_two_readings_of_one_study_are_found_in_the_rows(arms: tuple[ArmRecord, ...]) -> None:
     """Kim 2022 and Morid 2022 share four studies that both read; they agree on Talo 2019."""
-    found = {record.key: record.sides for record in same_study(corpus.arms)}
+    found = {record.key: record.sides for record in same_study(arms)}
     assert sorted(found) == ["hemelings-2019-approach", "shin-2016-backbone", "zhang-2018-backbone"]
     kim, morid = found["shin-2016-backbone"]
     assert (kim.statement, morid.statement) == ("GoogLeNet", "AlexNet")
@@ -221,8 +220,8 @@ def test_two_readings_of_one_study_are_found_in_the_rows(corpus: Corpus) -> None
     ]  # fmt: skip
 
 
-def test_what_is_found_does_not_hang_on_the_order_of_arms(corpus: Corpus) -> None:
-    assert same_study(corpus.arms[::-1]) == same_study(corpus.arms)
+def test_what_is_found_does_not_hang_on_the_order_of_arms(arms: tuple[ArmRecord, ...]) -> None:
+    assert same_study(arms[::-1]) == same_study(arms)
 
 
 DIFFERENT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from evidence.records import Corpus, TaskProfile
+from evidence.records import ArmRecord, Corpus, TaskProfile
 from evidence.vocabulary import ANATOMY, MODALITY
 
 profiles = st.builds(
@@ -22,8 +22,11 @@ def test_a_profile_survives_json(profile: TaskProfile) -> None:
     assert TaskProfile.model_validate_json(profile.model_dump_json()) == profile
 
 
-def test_the_corpus_survives_json(corpus: Corpus) -> None:
-    assert Corpus.model_validate_json(corpus.model_dump_json()) == corpus
+def test_the_records_of_the_corpus_survive_json(
+    corpus: Corpus, arms: tuple[ArmRecord, ...]
+) -> None:
+    for record in (*arms, *corpus.claims, *corpus.backbones):
+        assert type(record).model_validate_json(record.model_dump_json()) == record
 
 
 @pytest.mark.parametrize(

@@ -3,25 +3,41 @@
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from evidence.records import ArmRecord, Corpus, TaskProfile
-from recommender.headtohead import comparisons, family_record, strength, win_rate
+from evidence.arm_table import ArmTable
+from evidence.records import ArmRecord, TaskProfile
+from recommender.headtohead import (
+    Comparisons,
+    comparisons,
+    family_record,
+    family_wins,
+    strength,
+    win_rate,
+)
+from tests.unit.recommender import reference
 
 PROFILE = TaskProfile(modality="ultrasound", anatomy="breast", n_images=1000, n_classes=2)
 
 
-def test_without_comparisons_nothing_is_claimed() -> None:
-    assert strength((), "EfficientNet-Lite0", "EfficientNet") == 0.5
+def found(*arms: ArmRecord) -> Comparisons:
+    return comparisons(PROFILE, ArmTable.of(arms))
+
+
+def test_without_comparisons_nothing_is_claimed(make_arm: Callable[..., ArmRecord]) -> None:
+    assert strength(found(), "EfficientNet-Lite0", "EfficientNet") == 0.5
+    assert found().n_studies("EfficientNet") == 0
+    assert strength(found(make_arm()), "VGG-16", "VGGNet") == 0.5
 
 
 def test_a_win_helps_the_winner_and_hurts_the_loser(make_arm: Callable[..., ArmRecord]) -> None:
-    arms = [
+    pairs = found(
         make_arm(backbone="DenseNet-121", family="DenseNet"),
         make_arm(backbone="VGG-16", family="VGGNet", role="benchmark"),
         make_arm(backbone="VGG-19", family="VGGNet", role="benchmark"),
-    ]
-    pairs = comparisons(PROFILE, arms)
-    assert len(pairs) == 2
+    )
+    assert list(pairs.of_backbones["DenseNet-121"]) == pytest.approx([2, 0])
     assert list(family_record(pairs, "DenseNet")) == pytest.approx([1, 0])
     assert list(family_record(pairs, "VGGNet")) == pytest.approx([0, 1])
     assert strength(pairs, "DenseNet-121", "DenseNet") > 0.5 > strength(pairs, "VGG-16", "VGGNet")
@@ -34,39 +50,70 @@ def test_a_single_win_is_not_a_certainty() -> None:
 def test_the_same_study_read_by_two_reviews_is_not_mixed(
     make_arm: Callable[..., ArmRecord],
 ) -> None:
-    arms = [
+    pairs = found(
         make_arm(review="morid2022", backbone="AlexNet", family="AlexNet"),
         make_arm(review="kim2022", backbone="VGG-16", family="VGGNet", role="benchmark"),
-    ]
-    assert comparisons(PROFILE, arms) == ()
+    )
+    assert not len(pairs.weight)
+
+
+@pytest.mark.parametrize(("n_images", "n_wins"), [(1000, 1), (2000, 2)])
+def test_a_study_that_two_reviews_read_alike_is_one_comparison(
+    make_arm: Callable[..., ArmRecord], n_images: int, n_wins: int
+) -> None:
+    pairs = found(
+        make_arm(),
+        make_arm(review="kim2022", n_images=n_images),
+        make_arm(review="kora2022"),
+        *(
+            make_arm(review=review, backbone="AlexNet", family="AlexNet", role="benchmark")
+            for review in ("morid2022", "kim2022", "kora2022")
+        ),
+    )
+    assert pairs.counted.sum() == n_wins
+    assert pairs.n_studies("VGGNet") == 1
 
 
 def test_own_networks_and_unnamed_ones_are_left_out(make_arm: Callable[..., ArmRecord]) -> None:
-    arms = [
-        make_arm(backbone="3D-CNN", family="custom"),
-        make_arm(backbone="VGG-16", role="benchmark"),
-    ]
-    assert comparisons(PROFILE, arms) == ()
+    pairs = found(
+        make_arm(backbone="3D-CNN", family="custom"), make_arm(backbone="VGG-16", role="benchmark")
+    )
+    assert not len(pairs.weight)
 
 
 def test_a_backbone_trained_another_way_does_not_beat_itself(
     make_arm: Callable[..., ArmRecord],
 ) -> None:
-    arms = [make_arm(), make_arm(role="benchmark", approach="fine_tuning_from_scratch")]
-    assert comparisons(PROFILE, arms) == ()
+    pairs = found(make_arm(), make_arm(role="benchmark", approach="fine_tuning_from_scratch"))
+    assert not len(pairs.weight)
 
 
-def test_the_corpus_shows_what_the_rows_show(corpus: Corpus) -> None:
+def test_the_corpus_shows_what_the_rows_show(arms: tuple[ArmRecord, ...]) -> None:
     """Unweighted records over Morid 2022's rows: AlexNet 3 to 14, DenseNet 18 to 1."""
-    morid = [arm for arm in corpus.arms if arm.review == "morid2022"]
-    pairs = comparisons(PROFILE, morid)
+    wins = family_wins(ArmTable.of(arm for arm in arms if arm.review == "morid2022"))
 
     def record(family: str) -> tuple[int, int]:
-        wins = {(p.study_key, p.loser_family) for p in pairs
-                if p.winner_family == family != p.loser_family}  # fmt: skip
-        losses = {(p.study_key, p.winner_family) for p in pairs
-                  if p.loser_family == family != p.winner_family}  # fmt: skip
-        return len(wins), len(losses)
+        return sum(w.winner == family for w in wins), sum(w.loser == family for w in wins)
 
     assert record("AlexNet") == (3, 14)
     assert record("DenseNet") == (18, 1)
+
+
+@pytest.mark.parametrize("least", [0.0, 0.7])
+@given(profile=reference.questions, records=st.lists(reference.arms(), max_size=40))
+def test_the_columns_agree_with_records_one_by_one(
+    profile: TaskProfile, records: list[ArmRecord], least: float
+) -> None:
+    """Sums of some dozen numbers below 1 in another order differ by less than 1e-12."""
+    pairs = reference.comparisons(profile, records, least)
+    found = comparisons(profile, ArmTable.of(records)).close(least)
+    for backbone, family in reference.BACKBONES.items():
+        assert family_record(found, family) == pytest.approx(
+            reference.family_record(pairs, family), abs=1e-12
+        )
+        assert strength(found, backbone, family) == pytest.approx(
+            reference.strength(pairs, backbone, family), abs=1e-12
+        )
+        sides = {p.study_key for p in pairs if family in {p.winner_family, p.loser_family}}
+        assert found.n_studies(family) == len(sides)
+    assert found.counted.sum() == len(pairs)

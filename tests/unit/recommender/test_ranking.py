@@ -1,12 +1,15 @@
 """The recommendation is pure, ordered, explained, and honest about thin evidence."""
 
 import random
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evidence.records import Backbone, Corpus, TaskProfile
+from evidence.arm_table import ArmTable
+from evidence.records import ArmRecord, Backbone, Corpus, TaskProfile
 from recommender.answering import recommend
 from recommender.errors import RecommendationError
 from recommender.ranking import Question
@@ -19,14 +22,17 @@ ULTRASOUND = TaskProfile(modality="ultrasound", n_images=800)
 @settings(max_examples=20)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_the_evidence_never_changes_the_answer(
-    corpus: Corpus, shuffler: random.Random
+    corpus: Corpus, arms: tuple[ArmRecord, ...], shuffler: random.Random
 ) -> None:
-    mixed = {
-        name: tuple(shuffler.sample(list(rows), len(rows)))
-        for name in ("arms", "claims", "backbones")
-        if (rows := getattr(corpus, name))
-    }
-    shuffled = corpus.model_copy(update=mixed)
+    def mixed(rows: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(shuffler.sample(rows, len(rows)))
+
+    shuffled = replace(
+        corpus,
+        arms=ArmTable.of(mixed(arms)),
+        claims=mixed(corpus.claims),
+        backbones=mixed(corpus.backbones),
+    )
     assert recommend(Question(ULTRASOUND), shuffled) == recommend(Question(ULTRASOUND), corpus)
 
 
@@ -92,12 +98,12 @@ def test_a_task_nobody_published_is_insufficient_evidence(corpus: Corpus) -> Non
 
 
 def test_an_empty_store_still_answers_and_says_that_it_knows_nothing(corpus: Corpus) -> None:
-    bare = corpus.model_copy(update={"arms": (), "claims": ()})
+    bare = replace(corpus, arms=ArmTable.of(()), claims=())
     assert recommend(Question(ULTRASOUND), bare).certainty.level == "insufficient evidence"
 
 
 def test_a_store_without_backbones_is_an_error(corpus: Corpus) -> None:
-    bare = corpus.model_copy(update={"backbones": (Backbone(name="custom", family="custom"),)})
+    bare = replace(corpus, backbones=(Backbone(name="custom", family="custom"),))
     with pytest.raises(RecommendationError, match="no backbone"):
         recommend(Question(ULTRASOUND), bare)
 

@@ -1,4 +1,4 @@
-"""Similarity behaves like one, and the neighbours are those of a reference implementation."""
+"""Similarity behaves like one, on records and on columns."""
 
 from collections.abc import Callable
 
@@ -6,13 +6,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.neighbors import NearestNeighbors
 
+from evidence.arm_table import ArmTable
 from evidence.records import ArmRecord, Corpus, TaskProfile
 from evidence.vocabulary import ANATOMY, MODALITY
-from recommender.neighbours import by_study, shares
-from recommender.similarity import WEIGHTS, class_similarity, similarity, size_similarity
+from recommender.similarity import (
+    WEIGHTS,
+    class_similarity,
+    similarities,
+    similarity,
+    size_similarity,
+)
 from recommender.similarity import term_similarity as terms_alike
+from tests.unit.recommender import reference
 
 modalities = st.sampled_from([term.key for term in MODALITY.terms])
 sizes = st.integers(1, 10**9)
@@ -90,31 +96,20 @@ def test_an_unknown_task_is_half_alike(make_arm: Callable[..., ArmRecord]) -> No
     assert similarity(profile, blank) == pytest.approx(0.5 + 0.5 * WEIGHTS["task"])
 
 
-@pytest.mark.parametrize("k", [1, 7, 15, 500])
-def test_the_neighbours_are_those_of_scikit_learn(corpus: Corpus, k: int) -> None:
+@given(reference.questions, st.lists(reference.arms(), max_size=30))
+def test_the_columns_are_as_alike_as_their_records(
+    profile: TaskProfile, records: list[ArmRecord]
+) -> None:
+    """NumPy's exponential may differ from the C library's in the last place: 1e-12 is far above."""
+    table = ArmTable.of(records)
+    found = similarities(profile, table)
+    wanted = [similarity(profile, arm) for arm in table.records(range(len(table)))]
+    assert found.tolist() == pytest.approx(wanted, abs=1e-12)
+
+
+def test_the_columns_of_the_corpus_are_as_alike_as_its_records(
+    corpus: Corpus, arms: tuple[ArmRecord, ...]
+) -> None:
     profile = TaskProfile(modality="fundus", anatomy="eye", n_images=3000, n_classes=2)
-    everyone = by_study(profile, corpus.arms)
-    distances = np.array([[1 - study.similarity] for study in everyone])
-    reference = NearestNeighbors(n_neighbors=min(k, len(everyone))).fit(distances)
-    found, _ = reference.kneighbors([[0.0]])
-    ours = [1 - study.similarity for study in everyone[:k]]
-    assert ours == pytest.approx(sorted(found[0]))
-
-
-def test_a_study_of_two_reviews_is_one_neighbour(corpus: Corpus) -> None:
-    profile = TaskProfile(modality="mri", anatomy="brain", n_images=1000)
-    keys = [study.key for study in by_study(profile, corpus.arms)]
-    assert len(keys) == len(set(keys)) == 145
-
-
-def test_shares_add_up_to_one_and_leave_out_what_names_no_choice(corpus: Corpus) -> None:
-    profile = TaskProfile(modality="ultrasound", n_images=800)
-    everyone = by_study(profile, corpus.arms)
-    found = shares(everyone[:15], everyone, lambda arm: arm.family)
-    assert sum(found.values()) == pytest.approx(1)
-    assert not {"custom", "unknown"} & set(found)
-    assert max(found, key=lambda word: found[word]) == "Inception"
-
-
-def test_shares_of_an_empty_corpus_are_empty() -> None:
-    assert shares((), (), lambda arm: arm.family) == {}
+    wanted = sorted(similarity(profile, arm) for arm in arms)
+    assert np.sort(similarities(profile, corpus.arms)) == pytest.approx(wanted, abs=1e-12)

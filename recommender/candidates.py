@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar, get_args
 
 from evidence.backbone_names import BackboneNames
 from evidence.errors import EvidenceError
@@ -47,21 +47,6 @@ class Restriction(Record):
     approaches: tuple[Approach, ...] | None = None
 
 
-class Candidate(Protocol):
-    """A configuration that can be chosen."""
-
-    @property
-    def backbone(self) -> Backbone:
-        """The network."""
-
-    @property
-    def approach(self) -> Approach:
-        """How it is transferred."""
-
-
-C = TypeVar("C", bound=Candidate)
-
-
 def parse_restriction(
     backbones: Sequence[Backbone], candidates: str | None = None, approaches: str | None = None
 ) -> Restriction:
@@ -85,29 +70,6 @@ def parse_restriction(
         backbones=_each("--candidates", candidates, lambda text: _backbone(text, names, backbones)),
         approaches=_each("--approaches", approaches, _approaches),
     )
-
-
-def restrict(candidates: Sequence[C], restriction: Restriction) -> tuple[C, ...]:
-    """The candidates that a restriction leaves, in their order.
-
-    Raises
-    ------
-    RecommendationError
-        It leaves none.
-    """
-    asked, allowed = restriction.backbones, restriction.approaches
-    kept = tuple(
-        c
-        for c in candidates
-        if (asked is None or c.backbone.name in asked)
-        and (allowed is None or c.approach in allowed)
-    )
-    if not kept:
-        limits = (("--candidates", asked), ("--approaches", allowed))
-        said = " and ".join(f"{option} {','.join(words)}" for option, words in limits if words)
-        msg = f"{said or 'the question'} leaves nothing to choose from: ask for more"
-        raise RecommendationError(msg)
-    return kept
 
 
 W = TypeVar("W", bound=str)
@@ -158,6 +120,21 @@ def _approaches(text: str) -> tuple[Approach, ...]:
         return found
     msg = f"{_refusal(text, meant)}; carried out: {', '.join(known)} (or: {_SHORT})"
     raise ValueError(msg)
+
+
+def approach_named(text: str) -> Approach | None:
+    """What a table of results means by a word; None for an unknown one.
+
+    A table that says no more than fine-tuning means all of the network, as most people do, and
+    one that says frozen a linear head.
+    """
+    exact: dict[str, Approach] = {word: word for word in get_args(Approach)}
+    if text in exact:
+        return exact[text]
+    meant = _APPROACHES.get(_plain(text), ())
+    if "fine_tuning_from_scratch" in meant:
+        return "fine_tuning_from_scratch"
+    return meant[0] if meant else None
 
 
 #: One short word for each meaning, for messages.

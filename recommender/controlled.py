@@ -162,6 +162,18 @@ class Controlled:
         mean = np.round(cross @ self._weights, DIGITS)
         return mean, prior - cross @ self._inverse @ cross.T
 
+    def contributions(
+        self, task: Task, configuration: Configuration, table: str = ""
+    ) -> dict[tuple[str, str], float]:
+        """Table and data set -> its part of a configuration's expected score; they add up to it."""
+        found: dict[tuple[str, str], float] = defaultdict(float)
+        if not self.observations:
+            return found
+        cross = self._between([Place(configuration, task, table)], self._places)[0]
+        for one, part in zip(self.observations, cross * self._weights, strict=True):
+            found[one.table, one.task.name] += float(part)
+        return dict(found)
+
     def left_out(self) -> Array:
         """What other data sets predict for each observation, shape (N,).
 

@@ -9,7 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from evidence.records import Backbone, Claim, Corpus, TaskProfile
-from recommender.configuration import Configuration, Observation, Task, asked, of_run, of_table
+from recommender.configuration import (
+    IMAGENET,
+    Configuration,
+    Observation,
+    Task,
+    asked,
+    of_run,
+    of_table,
+)
 from recommender.controlled import pooled, usable
 from recommender.cost import seconds_per_mac, training_macs
 from recommender.errors import RecommendationError
@@ -26,6 +34,9 @@ DIGITS = 6
 #: Points of AUC that ten times the computation must bring. A choice of ours, not a finding:
 #: accuracy at any price, what most people would pay, and the cheapest that is not much worse.
 PRICES: dict[Goal, float] = {"accuracy": 0.0, "balanced": 1.5, "cost": 5.0}
+#: Multiply-accumulates that nobody minds: about 20 s on two cores of a processor. What takes far
+#: less is hardly better for it.
+FREE_MACS = 1e12
 
 
 @dataclass(frozen=True)
@@ -160,7 +171,10 @@ def _candidates(question: Question, corpus: Corpus) -> tuple[tuple[Backbone, Con
 
 
 def observed(corpus: Corpus, besides: str = "") -> tuple[Observation, ...]:
-    """Controlled results and own runs, but for runs on the data set of the digest `besides`."""
+    """Controlled results and own runs, but for runs on the data set of the digest `besides`.
+
+    Results of weights that are not recommended (other than ImageNet's) answer another question.
+    """
     families = {backbone.name: backbone.family for backbone in corpus.backbones}
     runs = [
         found
@@ -168,7 +182,8 @@ def observed(corpus: Corpus, besides: str = "") -> tuple[Observation, ...]:
         if (found := of_run(run, families.get(run.backbone, run.backbone))) is not None
         and not (besides and found.task.name == besides)
     ]
-    return usable([*map(of_table, corpus.controlled), *runs])
+    ours = [one for one in corpus.controlled if one.pretraining in {IMAGENET, ""}]
+    return usable([*map(of_table, ours), *runs])
 
 
 def own_measurements(corpus: Corpus, digest: str) -> tuple[Measured, ...]:
@@ -224,7 +239,7 @@ def scores(evidence: Gathered, goal: Goal) -> Array:
 
 def price(evidence: Gathered, goal: Goal) -> Array:
     """What the computation of each candidate counts, in points, at most 0; shape (N,)."""
-    found: Array = -PRICES[goal] * np.log10(evidence.n_macs / evidence.n_macs.min())
+    found: Array = -PRICES[goal] * np.log10(1 + evidence.n_macs / FREE_MACS)
     return found
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple, get_args
 
 from evidence.errors import UnknownTermError
 from evidence.vocabulary import ANATOMY, MODALITY, Approach, Head, Vocabulary
+from recommender.candidates import approach_named
 from recommender.configuration import Configuration, Observation, Task
 from recommender.errors import RecommendationError
 

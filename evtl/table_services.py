@@ -13,13 +13,12 @@ from evidence import queries
 from evidence.backbone_names import BackboneNames
 from evidence.records import Corpus, Record, TaskProfile
 from evidence.store import Store
-from recommender.configuration import IMAGENET, Configuration, Observation, Task, of_table
-from recommender.controlled import usable
+from recommender.configuration import OWN_RUNS, Configuration, Observation, Task
 from recommender.cost import training_macs
 from recommender.errors import RecommendationError
 from recommender.neighbours import Choosable, shares
 from recommender.parts import LITERATURE, Literature
-from recommender.ranking import PRICES, observed
+from recommender.ranking import FREE_MACS, PRICES, observed
 from recommender.records import Goal
 from recommender.results_table import read_results
 from recommender.table_evaluation import (
@@ -34,6 +33,8 @@ Array = npt.NDArray[np.float64]
 
 #: What of a configuration is counted in the reviews.
 CHOSEN: tuple[Choosable, ...] = ("backbone", "family", "approach", "head")
+#: Images for which the price of computing is taken, whatever the data set.
+USUAL = 1000
 #: Fewest data sets of a table that is judged.
 MIN_DATASETS = 3
 #: What the recommender does without, in turn.
@@ -109,13 +110,15 @@ def _price(corpus: Corpus, goal: Goal) -> Callable[[Configuration], float]:
     middle = sorted(counted.values(), key=lambda b: b.n_macs or 0)[len(counted) // 2]
     return lambda one: (
         -PRICES[goal]
-        * math.log10(training_macs(counted.get(one.backbone, middle), one.approach, 1000))
+        * math.log10(
+            1 + training_macs(counted.get(one.backbone, middle), one.approach, USUAL) / FREE_MACS
+        )
     )
 
 
 def _tables(corpus: Corpus) -> tuple[tuple[Observation, ...], ...]:
     """Controlled tables that compare what can be recommended, each metric on its own."""
-    cells = usable([of_table(r) for r in corpus.controlled if r.pretraining in {IMAGENET, ""}])
+    cells = [one for one in observed(corpus) if one.table != OWN_RUNS]
     names = sorted({(one.table, one.metric) for one in cells})
     found = (tuple(o for o in cells if (o.table, o.metric) == name) for name in names)
     return tuple(rows for rows in found if len({o.task.name for o in rows}) >= MIN_DATASETS)
@@ -171,10 +174,7 @@ def ablate() -> AblationEvaluation:
 def _besides(around: Surroundings, rows: Sequence[Observation]) -> Surroundings:
     """The surroundings without the cells that are judged."""
     table = rows[0].table
-    kept = tuple(
-        one for one in around.store
-        if one.table != table or one.configuration.pretraining != IMAGENET
-    )  # fmt: skip
+    kept = tuple(one for one in around.store if one.table != table)
     return Surroundings(kept, around.parts_of, around.popularity, around.price)
 
 

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from recommender.configuration import IMAGENET, Configuration, Observation, Task
+from recommender.configuration import Configuration, Observation, Task
 from recommender.controlled import Controlled, Settings, fit, groups, usable
 from recommender.parts import LITERATURE, PARTS
 from recommender.weights import UNFITTED, Weights
@@ -30,8 +30,7 @@ def fit_weights(
     Parameters
     ----------
     observations : sequence of Observation
-        Controlled results and runs. Those on other weights than ImageNet's only inform the
-        pooled comparisons: no other weights are recommended.
+        Controlled results and runs.
     parts_of : callable
         Parts that do not rest on the observations.
     settings : Settings or None
@@ -45,7 +44,7 @@ def fit_weights(
     origin count once and are left out together. A part is taken in, the most useful first, only
     where it lowers the error on what is left out by more than a standard error.
     """
-    known = usable([o for o in observations if o.configuration.pretraining == IMAGENET])
+    known = usable(observations)
     origins = groups([one.task.source for one in known])
     if len(origins) < MIN_ORIGINS:
         return UNFITTED

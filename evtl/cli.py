@@ -17,7 +17,7 @@ from evtl import render, services
 from evtl.lazy import LazyGroup
 from evtl.page import unsteered
 from evtl.render import Format
-from evtl.services import TaskOptions
+from evtl.asking import TaskOptions
 
 app = typer.Typer(
     name="evtl",

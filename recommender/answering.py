@@ -9,6 +9,7 @@ from recommender import doubt
 from recommender.advice import advise
 from recommender.certainty import certainty
 from recommender.citing import cited_rule, supporting
+from recommender.derivation import derivation
 from recommender.disagreements import disagreements, size_bins
 from recommender.plan import PlanEvidence, TrainingPlan, make_plan
 from recommender.ranking import Gathered, Question, gather, order, price, scores
@@ -77,6 +78,7 @@ def recommend(question: Question, corpus: Corpus) -> Recommendation:
             question.class_sizes,
         ),
         warnings=doubt.warnings(question.profile, best, literature.near),
+        derivation=derivation(evidence, ranked[0]),
         corpus_digest=corpus.digest,
     )
 

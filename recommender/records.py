@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import JsonValue
+
 from evidence.records import Record, TaskProfile
 from evidence.vocabulary import Approach, Head, Initialisation
 from recommender.plan import TrainingPlan
@@ -205,8 +207,66 @@ class Advice(Record):
     checks: tuple[Setting, ...]
 
 
+class ControlledEvidence(Record):
+    """What one data set of a controlled table says for the choice.
+
+    Attributes
+    ----------
+    likeness : float
+        How far the data set's own effects are shared with the question, in [0, 1].
+    points : float
+        Its part of the expected score of the choice, in points of AUC, before centring.
+    """
+
+    table: str
+    dataset: str
+    modality: str | None
+    likeness: float
+    points: float
+
+
+class FiredRule(CitedRule):
+    """A rule whose conditions hold, with the claims against it."""
+
+    against: tuple[CitedClaim, ...]
+
+
+class Derivation(Record):
+    """How the order came about: every number that decided, and all that was looked at.
+
+    Attributes
+    ----------
+    weights : dict of str to float
+        Of each part; fitted, 0 where a part added nothing on data sets that were left out.
+    points : float
+        Points of AUC per unit of score.
+    own, sides : float and dict
+        Share of an effect that a task has to itself, and what makes tasks alike.
+    price : float
+        Points that ten times the computation must bring for the goal.
+    controlled : tuple of ControlledEvidence
+        Of the choice, the weightiest first.
+    studies : tuple of CitedStudy
+        The nearest published studies.
+    rules : tuple of FiredRule
+        All whose conditions hold.
+    """
+
+    weights: dict[str, float]
+    points: float
+    own: float
+    sides: dict[str, float]
+    price: float
+    controlled: tuple[ControlledEvidence, ...]
+    studies: tuple[CitedStudy, ...]
+    rules: tuple[FiredRule, ...]
+
+
 class Recommendation(Record):
-    """The whole answer; `corpus_digest` says on which corpus it rests."""
+    """The whole answer; `corpus_digest` says on which corpus it rests.
+
+    `fingerprint` and `probe` are what was seen of and measured on the user's images.
+    """
 
     schema_version: Literal[1] = 1
     profile: TaskProfile
@@ -220,4 +280,7 @@ class Recommendation(Record):
     disagreements: tuple[Disagreement, ...]
     advice: Advice
     warnings: tuple[str, ...]
+    derivation: Derivation
     corpus_digest: str
+    fingerprint: JsonValue = None
+    probe: JsonValue = None

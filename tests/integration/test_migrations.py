@@ -1,5 +1,6 @@
 """The migrations carry the rows both ways, on both databases; opening an older store is enough."""
 
+import json
 import multiprocessing
 import os
 import signal
@@ -13,15 +14,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Inspector, create_engine, inspect, text
 
-from evidence import export, queries
+from evidence import changes, export, queries
 from evidence.changes import Reason
 from evidence.errors import EvidenceError
 from evidence.imports import Search, import_file
 from evidence.schema import metadata
+from evidence.shipped import shipped
 from evidence.store import HEAD, Store, migrate
 from tests.integration.test_store import RUN
 
-#: Every revision below the newest, downwards.
+#: Every revision without change sets, downwards.
 OLDER = ("0003", "0002", "0001", "base")
 #: An extraction that a user of an older store corrected there, and the columns that have moved.
 OWN = "review = 'morid2022' AND study = 'dawud-2019'"
@@ -80,7 +82,7 @@ def older(either: Store) -> Store:
 def test_going_down_and_up_again_ends_in_the_same_store(either: Store) -> None:
     queries.record_run(either, RUN)
     before, whole = digest(either), dump(either)
-    for number in ("0003", "0002", "0001"):
+    for number in ("0004", "0003", "0002", "0001"):
         migrate(either.url, number)
         assert revision(either) == number
     migrate(either.url, "head")
@@ -93,7 +95,7 @@ def test_a_run_survives_every_step(either: Store) -> None:
     queries.record_run(either, RUN)
     before = runs(either)
     assert all(before)
-    for number in ("0003", "0002", "0001", "0002", "0003", "head"):
+    for number in ("0004", "0003", "0002", "0001", "0002", "0003", "0004", "head"):
         migrate(either.url, number)
         assert runs(either) == before
     assert queries.runs(Store(either.url)) == (RUN,)
@@ -111,7 +113,7 @@ def test_the_flat_view_answers_alike_at_every_revision_that_has_it(either: Store
         assert answer() == before
 
 
-@pytest.mark.parametrize("number", ["0003", "0002", "0001"])
+@pytest.mark.parametrize("number", ["0004", "0003", "0002", "0001"])
 def test_no_row_of_a_table_that_stays_is_lost(either: Store, number: str) -> None:
     """Counted, because a rebuilt parent could take its children with it."""
     before = dump(either)
@@ -189,6 +191,39 @@ def test_a_store_with_change_sets_is_not_taken_down(either: Store, tmp_path: Pat
     assert dump(either) == whole
 
 
+def test_a_store_with_newer_rows_of_backbones_is_not_taken_down(
+    either: Store, tmp_path: Path
+) -> None:
+    path = tmp_path / "backbones.csv"
+    text = (shipped("data") / "backbones.csv").read_text(encoding="utf-8")
+    path.write_text(text.replace("version not stated", "no version"), encoding="utf-8")
+    import_file(either, path, Search(), Reason("anna", "own", "import"))
+    with pytest.raises(RuntimeError, match="holds 1 change sets of backbones"):
+        migrate(either.url, "0004")
+    assert revision(either) == HEAD
+
+
+def test_rows_of_backbones_changed_in_an_older_store_are_carried_on(either: Store) -> None:
+    old = {
+        "backbone": "Own-1", "family": "Own", "aliases": "own_1", "library": "", "model": "",
+        "input_px": "", "n_parameters": "", "n_macs": "", "year": "2020", "note": "ours",
+    }  # fmt: skip
+    migrate(either.url, "0004")
+    with either.begin() as connection:
+        connection.execute(
+            text("INSERT INTO change_set VALUES (1, '2020-01-01', 'anna', 'import', 'own', NULL)")
+        )
+        connection.execute(
+            text("INSERT INTO change VALUES (1, 1, 'backbones.csv', :key, NULL, :after)"),
+            {"key": json.dumps(["Own-1"]), "after": json.dumps(old)},
+        )
+    found = {b.name: b for b in queries.corpus(Store(either.url)).backbones}
+    assert (found["Own-1"].aliases, found["Own-1"].imagenet_top1) == (("own_1",), None)
+    with either.begin() as connection:
+        changes.undo(connection, 1, "anna", "wrong")
+    assert "Own-1" not in {b.name for b in queries.corpus(either).backbones}
+
+
 # ---- the tables are those of the schema
 
 
@@ -220,7 +255,7 @@ def test_the_constraints_are_those_of_the_schema(either: Store, request: Any) ->
     assert constraints(inspect(either.engine)) == expected
 
 
-@pytest.mark.parametrize("number", ["0003", "0002", "0001"])
+@pytest.mark.parametrize("number", ["0004", "0003", "0002", "0001"])
 def test_they_are_so_after_having_been_older(either: Store, number: str) -> None:
     before = constraints(inspect(either.engine))
     migrate(either.url, number)

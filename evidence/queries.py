@@ -29,14 +29,26 @@ def corpus(store: Store) -> Corpus:
 def corpus_from(connection: Connection) -> Corpus:
     """As `corpus`, over an open connection."""
     claims = connection.execute(select(schema.claim).order_by(schema.claim.c.key)).mappings()
-    backbones = connection.execute(select(schema.backbone).order_by(schema.backbone.c.name))
     return Corpus(
         digest=connection.execute(select(schema.corpus.c.digest)).scalar() or "",
         arms=arms(connection),
         claims=tuple(Claim.model_validate(dict(row)) for row in claims),
-        backbones=tuple(Backbone.model_validate(dict(row)) for row in backbones.mappings()),
+        backbones=_backbones(connection),
         runs=_runs(connection),
         controlled=controlled(connection),
+    )
+
+
+def _backbones(connection: Connection) -> tuple[Backbone, ...]:
+    alias = schema.backbone_alias.c
+    aliases: dict[str, list[str]] = defaultdict(list)
+    for name, text in connection.execute(
+        select(alias.backbone, alias.alias).order_by(alias.backbone, alias.position)
+    ):
+        aliases[name].append(text)
+    rows = connection.execute(select(schema.backbone).order_by(schema.backbone.c.name)).mappings()
+    return tuple(
+        Backbone.model_validate({**row, "aliases": aliases.get(row["name"], ())}) for row in rows
     )
 
 

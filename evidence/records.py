@@ -154,17 +154,22 @@ class Backbone(Record):
     """A pretrained network by its name in the literature, and the model that carries it out.
 
     `n_parameters` and `n_macs` (multiply-accumulates of one image at `input_px`) were counted
-    with the 1000-class head; all are None where no library has the model.
+    with the 1000-class head; all are None where no library has the model. `imagenet_top1` is the
+    accuracy, a fraction, of the weights that `imagenet_source` names; they are weights of the
+    same network, but need not be those of `model`.
     """
 
     name: str
     family: str
+    aliases: tuple[str, ...] = ()
     library: Literal["timm", "torchvision", ""] = ""
     model: str = ""
     input_px: int | None = None
     n_parameters: int | None = None
     n_macs: int | None = None
     year: int | None = None
+    imagenet_top1: float | None = None
+    imagenet_source: str = ""
     note: str = ""
 
 

@@ -141,6 +141,8 @@ backbone = Table(
     Column("n_parameters", Integer),
     Column("n_macs", BigInteger),
     Column("year", Integer),
+    Column("imagenet_top1", Float),
+    Column("imagenet_source", Text, nullable=False),
     Column("note", Text, nullable=False),
 )
 

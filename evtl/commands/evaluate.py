@@ -1,27 +1,43 @@
 """How good the advice is."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from evtl import evaluation_services as services
 from evtl import render_evaluation as render
-from evtl.commands.options import JsonOption
+from evtl import render_tables, table_services
+from evtl.commands.options import GoalOption, JsonOption
 from evtl.page import show
 
 evaluate = typer.Typer(
-    no_args_is_help=True,
     rich_markup_mode=None,
+    invoke_without_command=True,
     help="Measure how good the advice is, beside what knows almost nothing.\n\n"
-    "Example: evtl evaluate corpus",
+    "Example: evtl evaluate --ablate",
 )
 app = typer.Typer(rich_markup_mode=None)
 app.add_typer(evaluate, name="evaluate")
 
 
-# A group stays a group, however few commands it has.
 @evaluate.callback()
-def _group() -> None: ...
+def _group(
+    context: typer.Context,
+    ablate: Annotated[
+        bool, typer.Option("--ablate", help="What each part adds on the controlled tables.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    if context.invoked_subcommand is not None:
+        if ablate or as_json:
+            msg = f"give it after the command: evtl evaluate {context.invoked_subcommand} ..."
+            raise typer.BadParameter(msg, param_hint="--ablate" if ablate else "--json")
+    elif ablate:
+        found = table_services.ablate()
+        show(found.model_dump_json(indent=2) if as_json else render_tables.ablations(found))
+    else:
+        show(context.get_help())
 
 
 @evaluate.command()
@@ -44,3 +60,37 @@ def corpus(
     """
     found = services.evaluate_corpus(permutations)
     show(found.model_dump_json(indent=2) if as_json else render.corpus(found))
+
+
+@evaluate.command()
+def benchmarks(as_json: JsonOption = False) -> None:
+    """Follow the advice on data sets of controlled tables that it has not seen.
+
+    Example: evtl evaluate benchmarks --json
+    """
+    found = table_services.evaluate_benchmarks()
+    show(found.model_dump_json(indent=2) if as_json else render_tables.tables(found))
+
+
+@evaluate.command()
+def results(
+    results: Annotated[
+        Path, typer.Option(help="CSV: dataset,backbone,approach,metric,value[,head].")
+    ],
+    tasks: Annotated[
+        Path, typer.Option(help="CSV: dataset,modality,anatomy,n_images,n_classes,task.")
+    ],
+    metric: Annotated[
+        str | None, typer.Option(help="Which metric; default: the one with most values.")
+    ] = None,
+    goal: GoalOption = "accuracy",
+    as_json: JsonOption = False,
+) -> None:
+    """Follow the advice on anyone's table of results.
+
+    What the store holds on a data set of the same name is left out.
+
+    Example: evtl evaluate results --results R.csv --tasks T.csv
+    """
+    found = table_services.evaluate_results(results, tasks, metric, goal)
+    show(found.model_dump_json(indent=2) if as_json else render_tables.results(found))

@@ -92,6 +92,7 @@ BY_NAME: dict[str, Strategy] = {
 }
 BY_FILE: dict[tuple[str, str], Strategy] = {
     ("backbones.csv", "backbone"): PLAIN.map(lambda text: text[:60]),
+    ("backbones.csv", "imagenet_top1"): st.just("") | st.floats(0.001, 1).map(str),
     ("studies.csv", "backbone"): st.just("") | _listed(ARM, 1),
     ("studies.csv", "benchmarks"): _listed(ARM),
     ("disagreements.csv", "modality"): _listed(_terms(MODALITY)),
@@ -154,6 +155,9 @@ def _result(cells: Cells) -> Cells:
 
 FITTED: dict[str, Callable[[Cells], Cells]] = {
     "studies.csv": _study,
+    "backbones.csv": lambda cells: (
+        cells | {"imagenet_source": "a table" if cells["imagenet_top1"] else ""}
+    ),
     "printed_figures.csv": _figure,
     "agreement.csv": lambda cells: (
         cells | {"statistic": "cohen_kappa" if cells["value"] else "none"}

@@ -151,7 +151,10 @@ def _cost(cost: Cost) -> str:
         f"{cost.relative:g} times the cheapest choice"
     )
     if cost.seconds is not None:
-        text += f"; about {cost.seconds:g} s, judged by the runs recorded here"
+        memory = f" and {cost.memory_mb:g} MB" if cost.memory_mb is not None else ""
+        spread = f", each within a factor {cost.spread:g}" if cost.spread is not None else ""
+        runs = "1 run" if cost.n_runs == 1 else f"{cost.n_runs} runs"
+        text += f"; about {cost.seconds:g} s{memory}, judged by {runs} recorded here{spread}"
     return text
 
 

@@ -120,11 +120,16 @@ def _choices(evidence: Gathered, ranked: tuple[int, ...]) -> tuple[Choice, ...]:
 
 def _cost(evidence: Gathered, n: int) -> Cost:
     macs = evidence.n_macs[n]
-    speed = evidence.speed.get(evidence.standing.configurations[n].approach)
+    approach = evidence.standing.configurations[n].approach
+    training = evidence.candidates[n], approach, evidence.question.profile.n_images
+    seconds, memory = evidence.learned.seconds(*training), evidence.learned.memory_mb(*training)
     return Cost(
         n_macs=int(macs),
         relative=round(float(macs / evidence.n_macs.min()), 2),
-        seconds=None if speed is None else round(speed * float(macs), 1),
+        seconds=None if seconds is None else round(seconds.value, 1),
+        memory_mb=None if memory is None else round(memory.value),
+        n_runs=0 if seconds is None else seconds.n_runs,
+        spread=None if seconds is None or seconds.spread is None else round(seconds.spread, 2),
     )
 
 

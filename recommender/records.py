@@ -54,13 +54,21 @@ class Cost(Record):
         Multiply-accumulates of all forward and backward passes, counted, not measured.
     relative : float
         The same, as a multiple of the cheapest choice.
-    seconds : float or None
-        Scaled from our own recorded runs of the same approach; None where there are none.
+    seconds, memory_mb : float or None
+        Learned from our own recorded runs on the device used last, of frozen or of trained
+        backbones as this one is; None where there are none. Memory is in 10^6 bytes.
+    n_runs : int
+        Runs that `seconds` rests on.
+    spread : float or None
+        Each of these runs took what the others predict within this factor; None below two.
     """
 
     n_macs: int
     relative: float
     seconds: float | None = None
+    memory_mb: float | None = None
+    n_runs: int = 0
+    spread: float | None = None
 
 
 class Choice(Record):

@@ -1,7 +1,7 @@
 """A question about images that are here: what they are, and trials on them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evidence.records import Backbone, Corpus
@@ -14,10 +14,13 @@ from recommender.plan import PlanEvidence, TrainingPlan, make_plan
 from recommender.ranking import Question
 from recommender.records import Choice, Recommendation
 from trainer.fingerprint import fingerprint
-from trainer.images import ImageSet, Progress, read_images
+from trainer.images import Progress, read_images
 from trainer.probe import probe
-from trainer.probe_report import ProbeReport, Trial
+from trainer.probe_report import BEHIND_BY_CHANCE, ProbeReport, Trial
+from trainer.probe_report import Configuration as ProbedConfiguration
 
+#: Smallest standard error, in points, that a trial is believed to have.
+LEAST_ERROR = 0.1
 #: Backbones that a probe compares: the best whose weights are here.
 PROBED_BACKBONES = 4
 
@@ -86,3 +89,13 @@ def measurements(report: ProbeReport, backbones: Sequence[Backbone]) -> tuple[Me
             Measured(_named(other, families), points - 100 * trial.paired.difference, error, block),
         ]
     return tuple(found)
+
+
+def _named(one: Trial | ProbedConfiguration, families: Mapping[str, str]) -> Configuration:
+    return Configuration(one.backbone, families[one.backbone], one.approach, one.head)
+
+
+def _says_nothing(trial: Trial) -> bool:
+    """A short fine-tuning below its frozen reference by no more than chance."""
+    pair = trial.paired
+    return pair is None or -BEHIND_BY_CHANCE * pair.se <= pair.difference < 0

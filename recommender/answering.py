@@ -57,7 +57,7 @@ def recommend(question: Question, corpus: Corpus) -> Recommendation:
         runner_up=second,
         alternatives=_alternatives(evidence, ranked[0]),
         plan=_plan(evidence, ranked, best),
-        expected=doubt.expected(literature.near),
+        expected=doubt.expected(literature.reporting),
         certainty=certainty(best, second, evidence),
         disagreements=disagreements(
             question.profile,

@@ -31,7 +31,7 @@ def _derivation(found: Recommendation) -> Iterator[str]:
         f"  tasks have {d.own:.0%} of each effect to themselves, as far as they are unlike "
         f"(likeness: {sides})"
     )
-    yield "\nControlled comparisons behind the first choice (points of its score, before centring)\n"
+    yield "\nControlled comparisons behind the first choice (points, before centring)\n"
     rows = [
         [e.table, e.dataset, e.modality or "", f"{e.likeness:.2f}", f"{e.points:+.3f}"]
         for e in d.controlled

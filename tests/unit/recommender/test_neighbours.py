@@ -11,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from evidence.arm_table import ArmTable
 from evidence.records import ArmRecord, Corpus, TaskProfile
+from recommender import neighbours
 from recommender.neighbours import Choosable, by_study, shares
 from recommender.similarity import similarity
 from tests.unit.recommender import reference
@@ -51,6 +52,7 @@ def test_the_neighbours_and_their_arms_are_those_of_the_records_one_by_one(
     assert by_study(profile, table, k) == found[:k]
 
 
+@pytest.mark.parametrize("prior", [5.0, neighbours.PRIOR_STUDIES])
 @pytest.mark.parametrize("what", get_args(Choosable))
 @given(
     profile=reference.questions,
@@ -58,12 +60,15 @@ def test_the_neighbours_and_their_arms_are_those_of_the_records_one_by_one(
     k=st.integers(1, 5),
 )
 def test_the_shares_are_those_of_the_records_one_by_one(
-    what: Choosable, profile: TaskProfile, records: list[ArmRecord], k: int
+    what: Choosable, prior: float, profile: TaskProfile, records: list[ArmRecord], k: int
 ) -> None:
+    """Where neighbours count, and with the weight that was fitted."""
     table = ArmTable.of(records)
     everyone = reference.by_study(profile, records)
-    wanted = reference.shares(everyone[:k], everyone, lambda arm: getattr(arm, what))
-    found = shares(by_study(profile, table, k), table, what)
+    wanted = reference.shares(everyone[:k], everyone, lambda arm: getattr(arm, what), prior)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(neighbours, "PRIOR_STUDIES", prior)
+        found = shares(by_study(profile, table, k), table, what)
     assert found == pytest.approx(wanted, abs=1e-12)
 
 

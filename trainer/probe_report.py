@@ -11,6 +11,8 @@ from evidence.vocabulary import Approach, Head
 
 #: One-sided 95%: how many standard errors a short fine-tuning may lie below the frozen reference.
 BEHIND_BY_CHANCE = 1.645
+#: AUC by which it may lie lower still where hardly anything of the training was carried out.
+SHORT_RUN_LOSS = 0.04
 
 
 class Configuration(Record):
@@ -29,13 +31,22 @@ class Configuration(Record):
 class Fidelity(Record):
     """How much of the data and of the training a trial used.
 
-    `images` are those learned from and measured on, or of a fine-tuning those learned from;
-    `epochs` is 0 for a frozen backbone.
+    Attributes
+    ----------
+    images : int
+        Cross-validated, or of a fine-tuning those learned from.
+    epochs : int
+        0 for a frozen backbone.
+    folds : int
+        Measured on.
+    share : float
+        Of the passes over images that a whole training takes.
     """
 
     images: int
     epochs: int
     folds: int
+    share: float = Field(gt=0, le=1)
 
 
 class Paired(Record):
@@ -130,11 +141,10 @@ def decide(report: ProbeReport) -> tuple[Configuration, ...]:
     1. Frozen: those that were tried on most come first, in the order of `ranked`.
     2. Fine-tuned: those that survived most rungs come first, then those with the larger
        difference from the frozen reference.
-    3. Fine-tuning leads unless it lies below the frozen reference by more than chance
-       (`BEHIND_BY_CHANCE` standard errors of the difference on the same images). A short run
-       starts at the reference and has a part of the images and of the epochs, so its difference
-       is lower than that of a whole training: only a clear loss speaks against fine-tuning. Where
-       only one of the two was tried, the approach that was ahead before leads.
+    3. Fine-tuning leads unless it lies below the frozen reference on the same images by more than
+       chance (`BEHIND_BY_CHANCE` standard errors) and by more than a short run loses on a whole
+       training: `SHORT_RUN_LOSS` times the share that was not carried out. Where only one of the
+       two was tried, the approach that was ahead before leads.
     4. Candidates that were not tried follow, in the order before.
     """
     frozen = frozen_first_to_last(report.trials, report.candidates)
@@ -144,9 +154,9 @@ def decide(report: ProbeReport) -> tuple[Configuration, ...]:
         tuning_leads = not _is_behind(tuned[0])
     leading, other = (tuned, frozen) if tuning_leads else (frozen, tuned)
     # Untried, the leading approach keeps the order that it had before.
-    untried = () if leading else (c for c in report.candidates if c.frozen != tuning_leads)
-    tried = [*map(named, leading)], [*map(named, other)]
-    order = dict.fromkeys([*tried[0], *untried, *tried[1], *report.candidates])
+    ahead = [each for each in report.candidates if each.frozen != tuning_leads]
+    first = ahead if other and not leading else map(named, leading)
+    order = dict.fromkeys([*first, *map(named, other), *report.candidates])
     return tuple(each for each in order if each in report.candidates)
 
 
@@ -180,6 +190,7 @@ def difference(trial: Trial) -> float:
 
 
 def _is_behind(tuned: Trial) -> bool:
-    """A short fine-tuning lies below the frozen reference by more than chance."""
-    pair = tuned.paired
-    return pair is not None and pair.difference < -BEHIND_BY_CHANCE * pair.se
+    """A short fine-tuning lies further below the frozen reference than chance and haste explain."""
+    haste = SHORT_RUN_LOSS * (1 - tuned.fidelity.share)
+    error = tuned.paired.se if tuned.paired else 0.0
+    return difference(tuned) < -BEHIND_BY_CHANCE * error - haste

@@ -48,13 +48,13 @@ class Toys:
         """Weights of every network that is not missing."""
         return None if backbone.name in self.missing else Weights("package", Path("toy"))
 
-    def plans(self, **fields: object) -> list[TrainingPlan]:
+    def plans(self, seed: int = 0) -> list[TrainingPlan]:
         """Every configuration, backbones in the order of `kinds`."""
         return [
             plan_of(
                 backbone=PlannedBackbone(name=name, library="timm", model="toy", input_px=TOY_PX),
                 approach=approach, head=head, augmentation="none", epochs=4,
-                **{"batch_size": 8, "head_learning_rate": 0.01} | fields,
+                batch_size=8, head_learning_rate=0.01, seed=seed,
             )
             for name in self.kinds for approach, head in CARRIED_OUT
         ]  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.unit.trainer.probing import Toys, images, make_toys
-from trainer import trials
+from trainer import heads
 from trainer.errors import TrainingError
 from trainer.heads import Selection, fit_head
 from trainer.images import ImageSet
@@ -75,7 +75,7 @@ def test_the_budget_is_kept_within_a_tenth(
         toys.clock.now += 0.3 if head == "random_forest" else 0.05
         return fit_head(head, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(trials.heads, "fit_head", slow_head)
+    monkeypatch.setattr(heads, "fit_head", slow_head)
     report = probed(toys, images, budget_s)
     # what is stopped is stopped after its batch of 32 images, its step of 8, or its head
     assert report.spent_s <= budget_s * (1 + TOLERANCE) + max(32, 8 * step_ratio) * 0.03 + 0.05
@@ -138,7 +138,7 @@ def test_a_head_that_cannot_be_fitted_is_left_out_with_its_reason(
             raise TrainingError(msg)
         return fit_head(head, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(trials.heads, "fit_head", no_svm)
+    monkeypatch.setattr(heads, "fit_head", no_svm)
     report = probed(make_toys(), images)
     reasons = {(s.backbone, s.head): s.reason for s in report.skipped}
     assert reasons["sees", "svm"] == "no svm today"
@@ -187,5 +187,5 @@ def test_too_few_patients_outside_the_test_part_are_an_error(
     images: ImageSet, make_toys: MakeToys
 ) -> None:
     few = images.pick([*np.flatnonzero(np.array(images.labels) == "dark"), 2, 6, 12, 32])
-    with pytest.raises(TrainingError, match="class 'bright' .* at least three patients"):
+    with pytest.raises(TrainingError, match=r"class 'bright' .* at least three patients"):
         probed(make_toys(), replace(few, splits=None))

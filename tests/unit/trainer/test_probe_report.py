@@ -107,8 +107,7 @@ def test_an_approach_that_was_ahead_and_not_tried_stays_ahead() -> None:
     candidates = (tuned("two"), frozen("one"), tuned("one"), frozen("two"))
     found = report(trial(frozen("two"), 0.9), candidates=candidates)
     assert decide(found) == (tuned("two"), tuned("one"), frozen("two"), frozen("one"))
-    candidates = candidates[1:]
-    found = report(trial(frozen("two"), 0.9), candidates=candidates)
+    found = report(trial(frozen("two"), 0.9), candidates=candidates[1:])
     assert decide(found)[0] == frozen("two")
 
 

@@ -9,8 +9,8 @@ from pydantic import Field
 from evidence.records import Record
 from evidence.vocabulary import Approach, Head
 
-#: One-sided 95%: how many standard errors a short fine-tuning may lie below the frozen reference.
-BEHIND_BY_CHANCE = 1.645
+#: Standard errors by which one may lie below another by chance: one-sided 95%.
+BY_CHANCE = 1.645
 #: AUC by which it may lie lower still where hardly anything of the training was carried out.
 SHORT_RUN_LOSS = 0.04
 
@@ -119,9 +119,10 @@ def named(other: Configuration) -> Configuration:
 def ranked(trials: Sequence[Trial], order: Sequence[Configuration]) -> list[Trial]:
     """Frozen trials of one fidelity: the best and its equals in the order before, then the rest.
 
-    Equal is what lies within one standard error of the difference from the best (the rule of
-    Breiman et al. 1984, doi:10.1201/9781315139470): the highest of several values that differ by
-    chance is no better choice than the one that was ahead before.
+    Equal is what lies below the best by no more than chance (`BY_CHANCE` standard errors of the
+    difference on the same images): the highest of several values that differ by chance is no
+    better choice than the one that was ahead before. Breiman et al. 1984
+    (doi:10.1201/9781315139470) do so within one standard error, to prefer the simpler.
     """
 
     def before(trial: Trial) -> int:
@@ -129,7 +130,7 @@ def ranked(trials: Sequence[Trial], order: Sequence[Configuration]) -> list[Tria
         return order.index(place) if place in order else len(order)
 
     def equal(trial: Trial) -> bool:
-        return trial.paired is None or -trial.paired.difference <= trial.paired.se
+        return not _below(trial)
 
     equals = sorted(filter(equal, trials), key=before)
     return equals + sorted((t for t in trials if not equal(t)), key=lambda t: -t.value)
@@ -142,7 +143,7 @@ def decide(report: ProbeReport) -> tuple[Configuration, ...]:
     2. Fine-tuned: those that survived most rungs come first, then those with the larger
        difference from the frozen reference.
     3. Fine-tuning leads unless it lies below the frozen reference on the same images by more than
-       chance (`BEHIND_BY_CHANCE` standard errors) and by more than a short run loses on a whole
+       chance (`BY_CHANCE` standard errors) and by more than a short run loses on a whole
        training: `SHORT_RUN_LOSS` times the share that was not carried out. Where only one of the
        two was tried, the approach that was ahead before leads.
     4. Candidates that were not tried follow, in the order before.
@@ -191,6 +192,10 @@ def difference(trial: Trial) -> float:
 
 def _is_behind(tuned: Trial) -> bool:
     """A short fine-tuning lies further below the frozen reference than chance and haste explain."""
-    haste = SHORT_RUN_LOSS * (1 - tuned.fidelity.share)
-    error = tuned.paired.se if tuned.paired else 0.0
-    return difference(tuned) < -BEHIND_BY_CHANCE * error - haste
+    return _below(tuned, by=SHORT_RUN_LOSS * (1 - tuned.fidelity.share))
+
+
+def _below(trial: Trial, by: float = 0.0) -> bool:
+    """A trial lies below what it is paired with, by more than chance and a known loss explain."""
+    pair = trial.paired
+    return pair is not None and pair.difference < -BY_CHANCE * pair.se - by

@@ -19,8 +19,8 @@ __all__ = ("images", "make_toys")
 MakeToys = Callable[..., Toys]
 
 
-def probed(toys: Toys, images: ImageSet, budget_s: float = 1000.0, **fields: object) -> ProbeReport:
-    plans = toys.plans(**fields)
+def probed(toys: Toys, images: ImageSet, budget_s: float = 1000.0) -> ProbeReport:
+    plans = toys.plans()
     return probe(plans, images, budget_s, seed=0, device="cpu", clock=toys.clock)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from evidence.vocabulary import Head
 from recommender.plan import CARRIED_OUT
 from trainer.probe_report import (
-    BEHIND_BY_CHANCE,
+    BY_CHANCE,
     SHORT_RUN_LOSS,
     Configuration,
     Fidelity,
@@ -57,7 +57,7 @@ def test_without_trials_the_order_stays() -> None:
     assert decide(report()) == ALL
 
 
-def test_what_lies_within_a_standard_error_of_the_best_keeps_its_order() -> None:
+def test_what_lies_below_the_best_by_chance_keeps_its_order() -> None:
     trials = (
         trial(frozen("three"), 0.92),
         trial(frozen("two"), 0.915, difference=-0.005, se=0.006),
@@ -81,7 +81,7 @@ def test_what_was_tried_on_more_comes_before_what_was_dropped_earlier() -> None:
 def test_fine_tuning_leads_until_it_is_further_behind_than_chance_and_haste_explain(
     share: float,
 ) -> None:
-    limit = BEHIND_BY_CHANCE * 0.01 + SHORT_RUN_LOSS * (1 - share)
+    limit = BY_CHANCE * 0.01 + SHORT_RUN_LOSS * (1 - share)
     for difference, first in (
         (-limit + 0.001, tuned("two")),
         (-limit - 0.001, frozen("one")),

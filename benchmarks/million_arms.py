@@ -1,0 +1,93 @@
+"""Warm recommendations over a SYNTHETIC store of a million arms, on one core.
+
+The store is filled as `large_store` does it. A process of its own then loads it and the shipped
+corpus and asks both the same questions in turn; what only the first question costs is shown apart.
+The figures are medians of wall times, their ratio, and the largest memory of that process, loading
+included.
+
+Usage: python benchmarks/million_arms.py [N_ARMS] [RUNS] [DATABASE_URL]
+"""
+
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from large_store import fill
+
+from evidence import queries
+from evidence.records import Corpus, TaskProfile
+from evidence.store import Store
+from recommender.ranking import recommend
+
+QUESTIONS = (
+    TaskProfile(modality="ultrasound", n_images=800),
+    TaskProfile(modality="ultrasound", anatomy="breast", n_images=780, n_classes=3),
+    TaskProfile(modality="xray", anatomy="lung", n_images=5000, n_classes=2),
+    TaskProfile(modality="mri", anatomy="brain", n_images=300, n_classes=2),
+    TaskProfile(modality="fundus", n_images=90_000, n_augmented=200_000),
+    TaskProfile(modality="ct", anatomy="liver", n_images=1000, task="regression"),
+)
+#: One thread, so that no library uses a core that the process may not.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def seconds(profile: TaskProfile, corpus: Corpus) -> float:
+    """Wall time of one recommendation."""
+    started = time.perf_counter()
+    recommend(profile, corpus)
+    return time.perf_counter() - started
+
+
+def one_core() -> None:
+    """Keep this process to one core, where the system can."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def report(large: str, shipped: str, n_runs: int) -> Iterator[str]:
+    """Lines of what was measured."""
+    one_core()
+    started = time.perf_counter()
+    corpus = queries.corpus(Store(large))
+    yield f"{len(corpus.arms)} arms loaded in {time.perf_counter() - started:.1f} s"
+    yield f"first question {seconds(QUESTIONS[0], corpus) * 1000:.0f} ms"
+    small = queries.corpus(Store(shipped))
+    times = [
+        [(seconds(profile, corpus), seconds(profile, small)) for profile in QUESTIONS]
+        for _ in range(n_runs + 1)
+    ][1:]
+    for profile, pairs in zip(QUESTIONS, zip(*times, strict=True), strict=True):
+        ours, bare = (statistics.median(found) * 1000 for found in zip(*pairs, strict=True))
+        asked = f"{profile.modality}, {profile.anatomy}, {profile.n_images}"
+        yield f"{asked:28} {ours:6.1f} ms, {ours / bare:5.1f} times the corpus alone"
+    yield f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB"
+
+
+def main() -> None:
+    """Fill a store, ask in a process of its own, print what it says."""
+    n_arms = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    n_runs = int(sys.argv[2]) if len(sys.argv) > 2 else 9
+    with tempfile.TemporaryDirectory() as folder:
+        shipped = f"sqlite:///{Path(folder) / 'shipped.sqlite'}"
+        large = sys.argv[3] if len(sys.argv) > 3 else f"sqlite:///{Path(folder) / 'large.sqlite'}"
+        fill(Store(large), n_arms)
+        Store(shipped)
+        ask = [sys.executable, __file__, "ask", large, shipped, str(n_runs)]
+        sys.stdout.write(f"{platform.machine()}, one of {os.cpu_count()} cores, {n_runs} runs\n")
+        sys.stdout.flush()
+        subprocess.run(ask, env=os.environ | ONE_THREAD, check=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["ask"]:
+        for line in report(sys.argv[2], sys.argv[3], int(sys.argv[4])):
+            sys.stdout.write(line + "\n")
+    else:
+        main()

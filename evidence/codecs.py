@@ -1,6 +1,7 @@
 """Every corpus file with its row model and its tables, parents before children."""
 
-from evidence import schema, schema_living, schema_reviews
+from evidence import schema, schema_benchmarks, schema_living, schema_reviews
+from evidence.benchmark_rows import BenchmarkDatasetRow, BenchmarkRow, BenchmarkTableRow
 from evidence.crosswalk import CrosswalkRow
 from evidence.living_rows import IdentifiedRow, ReadingRow, ScreeningRow
 from evidence.review_rows import AgreementRow, BackboneFactRow, DisagreementRow, FlowRow
@@ -59,6 +60,18 @@ CODECS: dict[str, Codec] = {
         Codec(
             "field_sources.csv", FieldSourceRow, schema_reviews.field_source,
             {"table": "locator_table", "column": "column_name"},
+        ),
+        Codec(
+            "benchmark_tables.csv", BenchmarkTableRow, schema_benchmarks.benchmark,
+            {"table": "key"},
+        ),
+        Codec(
+            "benchmark_datasets.csv", BenchmarkDatasetRow, schema_benchmarks.benchmark_dataset,
+            {"dataset": "key"},
+        ),
+        Codec(
+            "benchmarks.csv", BenchmarkRow, schema_benchmarks.benchmark_result,
+            {"table": "benchmark"},
         ),
         Codec("identified.csv", IdentifiedRow, schema_living.identified, _STUDY),
         Codec("screening.csv", ScreeningRow, schema_living.screening, _STUDY),

@@ -15,6 +15,10 @@ class UnknownTermError(EvidenceError):
     """A word is in no vocabulary; the message names the nearest terms."""
 
 
+class UnknownBackboneError(EvidenceError):
+    """A name is that of no backbone and of no family; the message names near ones."""
+
+
 class QueryRefusedError(EvidenceError):
     """A query is something other than one read-only SELECT, or exceeds its limits.
 

@@ -81,11 +81,14 @@ def archive(tables: Tables) -> bytes:
 
 
 def from_archive(data: bytes) -> Tables:
-    """The rows that `archive` packed."""
+    """The rows that `archive` packed; columns that came later are empty."""
     with zipfile.ZipFile(io.BytesIO(data)) as source:
         csv.field_size_limit(CELL_CHARACTERS)
         return {
-            name: list(csv.DictReader(io.StringIO(source.read(name).decode(), newline="")))
+            name: [
+                dict.fromkeys(CODECS[name].model.model_fields, "") | row
+                for row in csv.DictReader(io.StringIO(source.read(name).decode(), newline=""))
+            ]
             for name in source.namelist()
         }
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Select, insert, select, true
 
 from evidence import schema
+from evidence.controlled import controlled
 from evidence.errors import EvidenceError
 from evidence.records import (
     ArmRecord,
@@ -47,13 +48,26 @@ def corpus_from(connection: Connection, connect: Connect) -> Corpus:
             return _arms(opened, schema.extraction.c.id.in_(numbers))
 
     claims = connection.execute(select(schema.claim).order_by(schema.claim.c.key)).mappings()
-    backbones = connection.execute(select(schema.backbone).order_by(schema.backbone.c.name))
     return Corpus(
         digest=connection.execute(select(schema.corpus.c.digest)).scalar() or "",
         arms=arm_table(connection, read),
         claims=tuple(Claim.model_validate(dict(row)) for row in claims),
-        backbones=tuple(Backbone.model_validate(dict(row)) for row in backbones.mappings()),
+        backbones=_backbones(connection),
         runs=_runs(connection),
+        controlled=controlled(connection),
+    )
+
+
+def _backbones(connection: Connection) -> tuple[Backbone, ...]:
+    alias = schema.backbone_alias.c
+    aliases: dict[str, list[str]] = defaultdict(list)
+    for name, text in connection.execute(
+        select(alias.backbone, alias.alias).order_by(alias.backbone, alias.position)
+    ):
+        aliases[name].append(text)
+    rows = connection.execute(select(schema.backbone).order_by(schema.backbone.c.name)).mappings()
+    return tuple(
+        Backbone.model_validate({**row, "aliases": aliases.get(row["name"], ())}) for row in rows
     )
 
 

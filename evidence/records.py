@@ -158,17 +158,22 @@ class Backbone(Record):
     """A pretrained network by its name in the literature, and the model that carries it out.
 
     `n_parameters` and `n_macs` (multiply-accumulates of one image at `input_px`) were counted
-    with the 1000-class head; all are None where no library has the model.
+    with the 1000-class head; all are None where no library has the model. `imagenet_top1` is the
+    accuracy, a fraction, of the weights that `imagenet_source` names; they are weights of the
+    same network, but need not be those of `model`.
     """
 
     name: str
     family: str
+    aliases: tuple[str, ...] = ()
     library: Literal["timm", "torchvision", ""] = ""
     model: str = ""
     input_px: int | None = None
     n_parameters: int | None = None
     n_macs: int | None = None
     year: int | None = None
+    imagenet_top1: float | None = None
+    imagenet_source: str = ""
     note: str = ""
 
 
@@ -214,7 +219,8 @@ class ControlledResult(Record):
 class RunRecord(Record):
     """One training of ours, as stored; never counted as a study.
 
-    `metrics` maps split -> metric -> ``{"value", "low", "high"}``.
+    `metrics` maps split -> metric -> ``{"value", "low", "high"}``. `peak_memory_mb` is what the
+    training took at most, in 10^6 bytes; None where it is not known.
     """
 
     schema_version: Literal[1] = 1
@@ -239,6 +245,7 @@ class RunRecord(Record):
     digests: dict[str, str]
     versions: dict[str, str]
     error: str = ""
+    peak_memory_mb: float | None = None
 
 
 class ChangeSet(Record):

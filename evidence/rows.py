@@ -72,6 +72,7 @@ def _task(word: str) -> str:
 
 Count = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_blank_is_none)]
 Positive = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_blank_is_none)]
+Fraction = Annotated[Annotated[float, Field(gt=0, le=1)] | None, BeforeValidator(_blank_is_none)]
 
 
 def _as_written(normal: Callable[[str], str]) -> AfterValidator:
@@ -182,7 +183,17 @@ class BackboneRow(Row):
     n_parameters: Positive
     n_macs: Positive
     year: Positive
+    # Change sets of before hold rows without these two.
+    imagenet_top1: Fraction = None
+    imagenet_source: str = ""
     note: str
+
+    @model_validator(mode="after")
+    def _cites_the_accuracy(self) -> "BackboneRow":
+        if (self.imagenet_top1 is None) != (self.imagenet_source == ""):
+            msg = "imagenet_top1 and imagenet_source go together: a figure and where it stands"
+            raise ValueError(msg)
+        return self
 
 
 class ClaimRow(Row):

@@ -1,7 +1,8 @@
 """The tables of what was published and of our own runs (SQLAlchemy Core; names by convention).
 
-The views ``study_features`` and ``fact`` stand in the migrations; the reviews' own figures
-stand in `evidence.schema_reviews`, what a living review adds in `evidence.schema_living`.
+The views ``study_features`` and ``fact`` stand in the migrations; the reviews' own figures stand in
+`evidence.schema_reviews`, what a living review adds in `evidence.schema_living`, controlled
+comparisons in `evidence.schema_benchmarks`.
 """
 
 from typing import Any, get_args
@@ -140,6 +141,8 @@ backbone = Table(
     Column("n_parameters", Integer),
     Column("n_macs", BigInteger),
     Column("year", Integer),
+    Column("imagenet_top1", Float),
+    Column("imagenet_source", Text, nullable=False),
     Column("note", Text, nullable=False),
 )
 
@@ -373,6 +376,7 @@ run = Table(
     Column("digests", JSON, nullable=False),
     Column("versions", JSON, nullable=False),
     Column("error", Text, nullable=False),
+    Column("peak_memory_mb", Float),
     CheckConstraint("status IN ('finished', 'failed')", name="status"),
     one_of("approach", vocabulary.Approach),
     one_of("head", vocabulary.Head),

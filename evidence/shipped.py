@@ -22,6 +22,9 @@ FILES = (
     "disagreements.csv",
     "crosswalk.csv",
     "field_sources.csv",
+    "benchmark_tables.csv",
+    "benchmark_datasets.csv",
+    "benchmarks.csv",
 )
 
 

@@ -291,6 +291,7 @@ ANATOMY = Vocabulary(
         Term("hand", "hand", "skeletal_system", (), "UBERON:0002398"),
         Term("muscle", "muscle", None, ("muscles",), "UBERON:0001630"),
         Term("lymphoid_system", "lymphoid system", None, ("lymphatic system",), "UBERON:0002465"),
+        Term("blood", "blood", None, ("blood cell", "blood cells"), "UBERON:0000178"),
         Term("skin", "skin", None, ("integument", "the integument", "cutaneous"), "UBERON:0002097"),
         Term("nail", "nail", "skin", ("toenail", "fingernail"), "UBERON:0001705"),
         Term("tissue", "tissue specimen", None, ("tissue",), "UBERON:0000479"),

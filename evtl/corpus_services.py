@@ -170,10 +170,11 @@ def _questions(corpora: Iterable[Corpus]) -> list[TaskProfile]:
 
 
 def _best(question: TaskProfile, corpus: Corpus) -> str | None:
-    from recommender.ranking import recommend  # noqa: PLC0415  (numpy only to recommend)
+    from recommender.answering import recommend  # noqa: PLC0415  (numpy only to recommend)
+    from recommender.ranking import Question  # noqa: PLC0415
 
     try:
-        best = recommend(question, corpus).ranking[0]
+        best = recommend(Question(question), corpus).ranking[0]
     except RecommendationError:
         return None
     return f"{best.backbone}, {best.approach}, {best.head}"

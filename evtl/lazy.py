@@ -12,6 +12,7 @@ MODULES = {
     "schema": "evtl.commands.evidence",
     "reproduce": "evtl.commands.evidence",
     "disagreements": "evtl.commands.evidence",
+    "evaluate": "evtl.commands.evaluate",
     "plot": "evtl.commands.plot",
     "prisma": "evtl.commands.prisma",
     "import": "evtl.commands.corpus",

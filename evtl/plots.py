@@ -15,8 +15,9 @@ from evidence.reported import Reported
 from evidence.store import Store
 from evidence.synthesis import pool
 from evidence.vocabulary import ANATOMY, MODALITY, Metric
+from recommender.answering import recommend
 from recommender.headtohead import family_wins
-from recommender.ranking import recommend
+from recommender.ranking import Question
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -97,7 +98,7 @@ def _gap_map(scene: _Scene) -> "Figure":
 
 def _certainty(corpus: Corpus, modality: str, anatomy: str) -> figures.Level:
     profile = TaskProfile(modality=modality, anatomy=anatomy, n_images=GAP_MAP_SIZE)
-    return recommend(profile, corpus).certainty.level
+    return recommend(Question(profile), corpus).certainty.level
 
 
 def _results(scene: _Scene) -> tuple[Reported, ...]:

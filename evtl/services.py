@@ -78,10 +78,11 @@ def _explain(error: ValidationError) -> str:
 
 def recommend(options: TaskOptions) -> Recommendation:
     """Answer a question from the store."""
-    from recommender.ranking import recommend as rank  # noqa: PLC0415  (numpy only to recommend)
+    from recommender.answering import recommend as answer  # noqa: PLC0415  (numpy only to recommend)
+    from recommender.ranking import Question  # noqa: PLC0415
 
     profile = task_profile(options)
-    return rank(profile, queries.corpus(Store()))
+    return answer(Question(profile), queries.corpus(Store()))
 
 
 def save_plan(plan: TrainingPlan, path: Path) -> None:
@@ -233,6 +234,7 @@ def run_record(result: "RunResult", plan: TrainingPlan, folder: Path) -> RunReco
         digests=result.digests,
         versions=result.versions,
         error=result.error,
+        peak_memory_mb=result.peak_memory_mb,
     )
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from evidence.arm_table import ArmTable, begins, per_table
 from evidence.records import TaskProfile
 from recommender.neighbours import SILENT
-from recommender.similarity import task_similarities
+from recommender.similarity import CLOSE, task_similarities
 
 #: Comparisons that one half counts for. Large, because 37 of Morid 2022's 102 studies hold all
 #: comparisons and each author's winner is chosen by its author.
@@ -119,6 +119,21 @@ def _met(table: ArmTable) -> tuple[Rows, Rows]:
     return won[other], lost[other]
 
 
+class FamilyStanding(NamedTuple):
+    """Wins and losses of a family against others.
+
+    Attributes
+    ----------
+    close : tuple of float
+        Counted on tasks close to the question.
+    weighted : tuple of float
+        On all tasks, weighted by their similarity to the question.
+    """
+
+    close: tuple[float, float]
+    weighted: tuple[float, float]
+
+
 @dataclass(frozen=True, eq=False)
 class Comparisons:
     """Pairs with their weight for one question.
@@ -138,6 +153,12 @@ class Comparisons:
     def close(self, least: float) -> "Comparisons":
         """Those of at least this weight."""
         return replace(self, counted=self.counted & (self.weight >= least))
+
+    def standing(self, family: str) -> FamilyStanding:
+        """How often a family did better and worse than others, close to the question and at all."""
+        near = self.close(CLOSE)
+        alike = replace(near, weight=np.ones_like(near.weight))
+        return FamilyStanding(family_record(alike, family), family_record(self, family))
 
     def n_studies(self, family: str) -> int:
         """Studies that compare a network of the family with another one."""

@@ -1,5 +1,6 @@
 """The published studies nearest to a question, and what they used."""
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,12 @@ from evidence.arm_table import ArmTable, Column, per_table
 from evidence.records import ArmRecord, TaskProfile
 from recommender.similarity import task_similarities
 
-#: Number of neighbours, and how many studies' weight the whole corpus counts for beside them.
+#: Number of neighbours.
 K = 15
-PRIOR_STUDIES = 5.0
+#: How many studies the whole corpus counts for beside them. Fitted by leaving studies out
+#: (`evtl evaluate corpus`): for family, approach, augmentation and head the strongest pull to the
+#: whole corpus that is not worse is to leave the neighbours out of the count altogether.
+PRIOR_STUDIES = math.inf
 #: Words that name no choice one could follow.
 SILENT = frozenset({"unspecified", "unknown", "custom", "none"})
 #: What can be counted on an arm.
@@ -100,8 +104,9 @@ def shares(
     everywhere = _everywhere(table)[what]
     near = _weights(neighbours, what)
     n_all, n_near = sum(everywhere.values()), sum(near.values())
+    pull = 1 / PRIOR_STUDIES
     return {
-        word: (near.get(word, 0.0) + PRIOR_STUDIES * count / n_all) / (n_near + PRIOR_STUDIES)
+        word: (pull * near.get(word, 0.0) + count / n_all) / (pull * n_near + 1)
         for word, count in everywhere.items()
     }
 

@@ -40,6 +40,11 @@ class PlannedBackbone(Record):
     model: str
     input_px: int = Field(ge=16, le=2048)
 
+    @classmethod
+    def of(cls, backbone: Backbone) -> "PlannedBackbone":
+        """A backbone of the store that a library carries out."""
+        return cls.model_validate({name: getattr(backbone, name) for name in cls.model_fields})
+
 
 class PlanEvidence(Record):
     """On whose evidence the plan was chosen."""
@@ -104,12 +109,7 @@ def make_plan(
     Frozen features are extracted once, so nothing is augmented; fine-tuning augments online
     (Morid 2022, Results: 72% of fine-tuning against 15% of feature-extracting studies augment).
     """
-    planned = tuple(
-        PlannedBackbone.model_validate(
-            {"name": b.name, "library": b.library, "model": b.model, "input_px": b.input_px}
-        )
-        for b in backbones
-    )
+    planned = tuple(map(PlannedBackbone.of, backbones))
     return TrainingPlan(
         profile=profile,
         backbone=planned[0],

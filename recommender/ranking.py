@@ -1,222 +1,252 @@
-"""The one place where rules, neighbours, head-to-head comparisons and cost meet."""
+"""The one place where literature, controlled comparisons, measurements and cost meet."""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from statistics import fmean
+from dataclasses import dataclass, field
+from statistics import NormalDist
 
-from evidence.records import ArmRecord, Backbone, Claim, Corpus, TaskProfile
-from evidence.vocabulary import Approach, Head
-from recommender import doubt
+import numpy as np
+import numpy.typing as npt
+
+from evidence.records import Backbone, Claim, Corpus, TaskProfile
+from recommender.configuration import (
+    IMAGENET,
+    Configuration,
+    Observation,
+    Task,
+    asked,
+    of_run,
+    of_table,
+)
+from recommender.controlled import pooled, usable
 from recommender.cost import seconds_per_mac, training_macs
 from recommender.errors import RecommendationError
-from recommender.headtohead import Comparisons, comparisons, strength
-from recommender.neighbours import Neighbour, by_study, shares
-from recommender.plan import CARRIED_OUT, PlanEvidence, make_plan
-from recommender.records import (
-    Choice,
-    CitedClaim,
-    CitedRule,
-    CitedStudy,
-    Cost,
-    Recommendation,
-)
-from recommender.rules import Rule, load_rules
+from recommender.measured import Measured, standard_error, updated
+from recommender.parts import PARTS, Literature
+from recommender.plan import CARRIED_OUT
+from recommender.records import Goal
+from recommender.weights import Weights, load_weights
 
-#: What each part counts. Set by hand: prevalence least, because what was used is not what works.
-#: They have not been fitted to outcomes.
-WEIGHTS = {"neighbours": 0.5, "rules": 1.0, "head_to_head": 1.0, "cost": 0.1}
-#: Published studies shown with a choice.
-SHOWN_STUDIES = 5
+Array = npt.NDArray[np.float64]
+
+#: Decimals of a score that decide.
+DIGITS = 6
+#: Points of AUC that ten times the computation must bring. A choice of ours, not a finding:
+#: accuracy at any price, what most people would pay, and the cheapest that is not much worse.
+PRICES: dict[Goal, float] = {"accuracy": 0.0, "balanced": 1.5, "cost": 5.0}
+#: Multiply-accumulates that nobody minds: about 20 s on two cores of a processor. What takes far
+#: less is hardly better for it.
+FREE_MACS = 1e12
 
 
 @dataclass(frozen=True)
-class _Evidence:
-    """What the question brings together once, before any choice is scored."""
+class Question:
+    """What is asked, and what may be answered.
+
+    Attributes
+    ----------
+    profile : TaskProfile
+    goal : str
+        What a choice is to be good at.
+    data_digest : str
+        Of the user's images, where they are given: runs on the same data count as measurements.
+    measured : tuple of Measured
+        Trials on the user's images.
+    backbones : frozenset of str or None
+        Only these; None for all.
+    approaches : frozenset of str or None
+    """
 
     profile: TaskProfile
-    rules: tuple[Rule, ...]
-    near: tuple[Neighbour, ...]
-    pairs: Comparisons
-    prevalence: Mapping[str, Mapping[str, float]]
-    claims: Mapping[str, Claim]
-    cheapest_macs: int
-    speed: Mapping[str, float]
+    goal: Goal = "balanced"
+    data_digest: str = ""
+    measured: tuple[Measured, ...] = ()
+    backbones: frozenset[str] | None = None
+    approaches: frozenset[str] | None = None
+    class_sizes: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
-class _Candidate:
-    backbone: Backbone
-    approach: Approach
-    head: Head
+class Standing:
+    """What the evidence says of every candidate, before the price of computing.
+
+    Attributes
+    ----------
+    configurations : tuple of Configuration
+        The N candidates.
+    parts : dict of str to ndarray, each of shape (N,)
+        Weighted, in points of AUC; they add up to the expectation.
+    covariance : ndarray, shape (N, N)
+        Of the expectations, in points squared.
+    """
+
+    configurations: tuple[Configuration, ...]
+    parts: Mapping[str, Array]
+    covariance: Array
+
+    @property
+    def expected(self) -> Array:
+        """Points of AUC beside the average candidate, shape (N,)."""
+        total: Array = np.sum([*self.parts.values()], axis=0)
+        return total
+
+    def chance(self, first: int, second: int) -> float:
+        """That one candidate does better than another, in [0, 1]."""
+        gap = float(self.expected[first] - self.expected[second])
+        c = self.covariance
+        variance = float(c[first, first] + c[second, second] - 2 * c[first, second])
+        return 1 - NormalDist(gap, math.sqrt(max(variance, 1e-12))).cdf(0.0)
 
 
-def recommend(profile: TaskProfile, corpus: Corpus) -> Recommendation:
-    """Rank every configuration that can be carried out.
+@dataclass(frozen=True)
+class Gathered:
+    """All that one answer rests on."""
+
+    question: Question
+    corpus: Corpus
+    candidates: tuple[Backbone, ...]
+    literature: Literature
+    standing: Standing
+    weights: Weights
+    observations: tuple[Observation, ...]
+    measured: tuple[Measured, ...]
+    n_macs: Array
+    speed: Mapping[str, float]
+    claims: Mapping[str, Claim] = field(repr=False)
+
+
+def gather(question: Question, corpus: Corpus, weights: Weights | None = None) -> Gathered:
+    """Bring together what an answer rests on.
 
     Parameters
     ----------
-    profile : TaskProfile
-        The question.
-    corpus : Corpus
-        Arms, claims, backbones and runs of the store; their order does not matter.
-
-    Returns
-    -------
-    Recommendation
-        Every candidate, best first; ties go to the cheaper, then to the name.
-
-    Raises
-    ------
-    RecommendationError
-        No backbone of the store can be carried out.
+    weights : Weights or None
+        None for those that ship with evtl.
     """
-    candidates = [
-        _Candidate(backbone, approach, head)
-        for backbone in corpus.backbones
-        if backbone.library
-        for approach, head in CARRIED_OUT
-    ]
-    if not candidates:
-        msg = "the store holds no backbone that a library carries out; reload the corpus"
-        raise RecommendationError(msg)
-    evidence = _gather(profile, corpus, candidates)
-    choices = [_choice(candidate, evidence) for candidate in candidates]
-    choices.sort(key=lambda c: (-c.score, c.cost.n_macs, c.backbone, c.approach, c.head))
-    ranking = tuple(c.model_copy(update={"rank": n}) for n, c in enumerate(choices, 1))
-    return _answer(ranking, evidence, corpus)
-
-
-def _gather(profile: TaskProfile, corpus: Corpus, candidates: Sequence[_Candidate]) -> _Evidence:
-    near = by_study(profile, corpus.arms)
+    pairs = _candidates(question, corpus)
+    candidates = tuple(backbone for backbone, _ in pairs)
+    configurations = tuple(configuration for _, configuration in pairs)
+    fitted = weights or load_weights()
+    literature = Literature.on(question.profile, corpus)
+    observations = observed(corpus, besides=question.data_digest)
     by_name = {backbone.name: backbone for backbone in corpus.backbones}
-    return _Evidence(
-        profile=profile,
-        rules=tuple(rule for rule in load_rules() if rule.fires(profile)),
-        near=near,
-        pairs=comparisons(profile, corpus.arms),
-        prevalence={
-            "backbone": shares(near, corpus.arms, "backbone"),
-            "family": shares(near, corpus.arms, "family"),
-            "approach": shares(near, corpus.arms, "approach"),
-            "head": shares(near, corpus.arms, "head"),
-        },
-        claims={claim.key: claim for claim in corpus.claims},
-        cheapest_macs=min(
-            training_macs(c.backbone, c.approach, profile.n_images) for c in candidates
+    measured = (*question.measured, *own_measurements(corpus, question.data_digest))
+    task = asked(question.profile, question.data_digest)
+    return Gathered(
+        question=question,
+        corpus=corpus,
+        candidates=candidates,
+        literature=literature,
+        standing=stand(
+            task, configurations, observations, literature.parts(configurations), fitted, measured
+        ),
+        weights=fitted,
+        observations=observations,
+        measured=measured,
+        n_macs=np.array(
+            [training_macs(b, c.approach, question.profile.n_images) for b, c in pairs], dtype=float
         ),
         speed=seconds_per_mac(corpus.runs, by_name),
+        claims={claim.key: claim for claim in corpus.claims},
     )
 
 
-def _choice(candidate: _Candidate, evidence: _Evidence) -> Choice:
-    backbone, approach, head = candidate.backbone, candidate.approach, candidate.head
-    rules = [rule for rule in evidence.rules if rule.prefers(backbone, approach, head)]
-    cost = _cost(candidate, evidence)
+def _candidates(question: Question, corpus: Corpus) -> tuple[tuple[Backbone, Configuration], ...]:
+    """Every configuration that can be carried out and is asked for."""
+    found = tuple(
+        (backbone, Configuration(backbone.name, backbone.family, approach, head))
+        for backbone in corpus.backbones
+        if backbone.library and (question.backbones is None or backbone.name in question.backbones)
+        for approach, head in CARRIED_OUT
+        if question.approaches is None or approach in question.approaches
+    )
+    if not found:
+        msg = "the store holds no backbone that a library carries out; reload the corpus"
+        if any(backbone.library for backbone in corpus.backbones):
+            msg = (
+                "nothing that was asked for can be carried out: name other candidates or approaches"
+            )
+        raise RecommendationError(msg)
+    return found
+
+
+def observed(corpus: Corpus, besides: str = "") -> tuple[Observation, ...]:
+    """Controlled results and own runs, but for runs on the data set of the digest `besides`.
+
+    Results of weights that are not recommended (other than ImageNet's) answer another question.
+    """
+    families = {backbone.name: backbone.family for backbone in corpus.backbones}
+    runs = [
+        found
+        for run in corpus.runs
+        if (found := of_run(run, families.get(run.backbone, run.backbone))) is not None
+        and not (besides and found.task.name == besides)
+    ]
+    ours = [one for one in corpus.controlled if one.pretraining in {IMAGENET, ""}]
+    return usable([*map(of_table, ours), *runs])
+
+
+def own_measurements(corpus: Corpus, digest: str) -> tuple[Measured, ...]:
+    """Own finished runs on the data set of this digest, each seed with a split of its own."""
+    families = {backbone.name: backbone.family for backbone in corpus.backbones}
+    found = []
+    for run in corpus.runs if digest else ():
+        one = of_run(run, families.get(run.backbone, run.backbone))
+        if one is not None and one.task.name == digest:
+            interval = run.metrics["test"][one.metric]
+            error = standard_error(interval["low"], interval["high"])
+            found.append(Measured(one.configuration, 100 * one.value, error, "/".join(one.block)))
+    return tuple(found)
+
+
+def stand(
+    task: Task,
+    configurations: Sequence[Configuration],
+    observations: Sequence[Observation],
+    literature: Mapping[str, Array],
+    weights: Weights,
+    measured: Sequence[Measured] = (),
+    table: str = "",
+) -> Standing:
+    """What the evidence says of each configuration, in points of AUC.
+
+    Parameters
+    ----------
+    observations : sequence of Observation
+        From `observed`.
+    literature : mapping of str to ndarray, shape (N,)
+        The parts that the reviews give.
+    table : str
+        The table that the answer is for, where it is one.
+    """
+    model = pooled(tuple(observations), weights.settings)
+    mean, covariance = model.predict(task, configurations, table)
+    unit = weights.points or 1.0
+    values = {"controlled": mean, **literature}
     parts = {
-        "neighbours": _prevalence(candidate, evidence.prevalence),
-        "rules": sum(rule.strength for rule in rules),
-        "head_to_head": strength(evidence.pairs, backbone.name, backbone.family),
-        "cost": -math.log10(cost.relative),
+        name: unit * weights.parts[name] * (values[name] - values[name].mean()) for name in PARTS
     }
-    weighted = {name: round(WEIGHTS[name] * value, 6) for name, value in parts.items()}
-    return Choice(
-        rank=0,
-        backbone=backbone.name,
-        family=backbone.family,
-        approach=approach,
-        initialisation="pretrained",
-        head=head,
-        score=round(sum(weighted.values()), 6),
-        parts=weighted,
-        rules=tuple(_cited(rule, evidence.claims) for rule in rules),
-        studies=_supporting(candidate, evidence.near),
-        cost=cost,
-    )
+    before = np.sum([*parts.values()], axis=0)
+    scaled = covariance * (unit * weights.parts["controlled"]) ** 2
+    after, spread = updated(configurations, before, scaled, measured)
+    return Standing(tuple(configurations), {**parts, "measured": after - before}, spread)
 
 
-def _prevalence(candidate: _Candidate, prevalence: Mapping[str, Mapping[str, float]]) -> float:
-    """Mean share of the choice's backbone, family, approach and head among the neighbours."""
-    words = {
-        "backbone": candidate.backbone.name,
-        "family": candidate.backbone.family,
-        "approach": candidate.approach,
-        "head": candidate.head,
-    }
-    return fmean(prevalence[kind].get(word, 0.0) for kind, word in words.items())
+def scores(evidence: Gathered, goal: Goal) -> Array:
+    """Expected points of AUC less the price of the computation, shape (N,)."""
+    return evidence.standing.expected + price(evidence, goal)
 
 
-def _cost(candidate: _Candidate, evidence: _Evidence) -> Cost:
-    macs = training_macs(candidate.backbone, candidate.approach, evidence.profile.n_images)
-    speed = evidence.speed.get(candidate.approach)
-    return Cost(
-        n_macs=macs,
-        relative=round(macs / evidence.cheapest_macs, 2),
-        seconds=None if speed is None else round(speed * macs, 1),
-    )
+def price(evidence: Gathered, goal: Goal) -> Array:
+    """What the computation of each candidate counts, in points, at most 0; shape (N,)."""
+    found: Array = -PRICES[goal] * np.log10(1 + evidence.n_macs / FREE_MACS)
+    return found
 
 
-def _cited(rule: Rule, claims: Mapping[str, Claim]) -> CitedRule:
-    return CitedRule(
-        id=rule.id,
-        statement=rule.statement,
-        strength=rule.strength,
-        claims=tuple(
-            CitedClaim(claim=key, review=c.review, section=c.section, statement=c.statement)
-            for key in rule.claims
-            if (c := claims.get(key)) is not None
-        ),
-    )
-
-
-def _supporting(candidate: _Candidate, near: Sequence[Neighbour]) -> tuple[CitedStudy, ...]:
-    """The nearest studies of the same family, those of the same approach first."""
-
-    def rank(item: tuple[Neighbour, ArmRecord]) -> tuple[bool, float, str]:
-        neighbour, arm = item
-        return arm.approach != candidate.approach, -neighbour.similarity, neighbour.key
-
-    same = {
-        neighbour.key: (neighbour, arm)
-        for neighbour in near
-        for arm in neighbour.arms
-        if arm.family == candidate.backbone.family
-    }
+def order(evidence: Gathered, goal: Goal) -> tuple[int, ...]:
+    """Candidates, best first; ties go to the cheaper, then to the name."""
+    values = np.round(scores(evidence, goal), DIGITS)
+    names = evidence.standing.configurations
     return tuple(
-        CitedStudy(
-            key=neighbour.key,
-            citation=arm.study.citation,
-            locator=arm.locator,
-            similarity=round(neighbour.similarity, 4),
-            used=f"{arm.backbone}, {arm.approach}, {arm.head}",
-        )
-        for neighbour, arm in sorted(same.values(), key=rank)[:SHOWN_STUDIES]
-    )
-
-
-def _answer(ranking: tuple[Choice, ...], evidence: _Evidence, corpus: Corpus) -> Recommendation:
-    best = ranking[0]
-    # One backbone after the other, each as high as its best configuration of the chosen approach.
-    order = [c.backbone for c in ranking if (c.approach, c.head) == (best.approach, best.head)]
-    by_name = {backbone.name: backbone for backbone in corpus.backbones}
-    plan = make_plan(
-        evidence.profile,
-        [by_name[name] for name in order],
-        best.approach,
-        best.head,
-        PlanEvidence(
-            rules=tuple(rule.id for rule in best.rules),
-            studies=tuple(study.key for study in best.studies),
-            corpus_digest=corpus.digest,
-        ),
-    )
-    return Recommendation(
-        profile=evidence.profile,
-        ranking=ranking,
-        plan=plan,
-        expected=doubt.expected(evidence.near),
-        certainty=doubt.certainty(best, evidence.near, evidence.pairs, evidence.rules),
-        disagreements=doubt.disagreements(best, evidence.rules, evidence.pairs, evidence.claims),
-        warnings=doubt.warnings(evidence.profile, best, evidence.near),
-        corpus_digest=corpus.digest,
+        sorted(range(len(names)), key=lambda n: (-values[n], evidence.n_macs[n], names[n]))
     )

@@ -6,6 +6,14 @@ from evidence.records import Record, TaskProfile
 from evidence.vocabulary import Approach, Head, Initialisation
 from recommender.plan import TrainingPlan
 
+TransformKind = Literal[
+    "horizontal_flip", "vertical_flip", "quarter_turn", "small_rotation", "shift", "zoom",
+    "contrast", "colour",
+]  # fmt: skip
+
+
+Goal = Literal["accuracy", "balanced", "cost"]
+
 
 class CitedClaim(Record):
     """A claim of a review with the place where it stands."""
@@ -54,7 +62,7 @@ class Cost(Record):
 
 
 class Choice(Record):
-    """One ranked configuration; `parts` are weighted and add up to `score`."""
+    """One ranked configuration; `parts` add up to `score`, in points of AUC beside the average."""
 
     rank: int
     backbone: str
@@ -105,15 +113,111 @@ class Disagreement(Record):
     opposes: tuple[Side, ...]
 
 
+class RunnerUp(Record):
+    """The next best backbone or approach, and how near it is.
+
+    Attributes
+    ----------
+    behind_points : float
+        How far its score is behind, in points of AUC.
+    chance : float
+        That it would reach a higher AUC than the first, cost aside, in [0, 1].
+    """
+
+    backbone: str
+    approach: Approach
+    head: Head
+    behind_points: float
+    chance: float
+
+
+class Alternative(Record):
+    """What would be chosen if something were otherwise.
+
+    Attributes
+    ----------
+    when : str
+        What would have to be otherwise.
+    gain_points : float
+        Expected AUC beside that of the choice, in points.
+    relative_cost : float
+        Computation as a multiple of the choice's.
+    """
+
+    when: str
+    backbone: str
+    approach: Approach
+    head: Head
+    gain_points: float
+    relative_cost: float
+
+
+class Setting(Record):
+    """A setting beside backbone and approach, why, and on which rules and claims it rests.
+
+    Without rules and claims the reason is this software's own, and says so.
+    """
+
+    value: str | int
+    reason: str
+    rules: tuple[str, ...] = ()
+    claims: tuple[CitedClaim, ...] = ()
+
+
+class Transform(Record):
+    """Whether a kind of augmentation leaves the label true for the question's images.
+
+    `use` is ``small`` where only a narrow range does.
+    """
+
+    kind: TransformKind
+    use: Literal["yes", "small", "no"]
+    reason: str
+    claims: tuple[CitedClaim, ...] = ()
+
+
+class Advice(Record):
+    """How to set up one choice, and what to look at before trusting it.
+
+    Attributes
+    ----------
+    augmentation : Setting
+        ``none``, ``online`` or ``offline``.
+    transforms : tuple of Transform
+        One per kind: what is safe where images are augmented.
+    image_px : Setting
+        Side of the square image that goes in.
+    head, initialisation, visualization : Setting
+        Words of `evidence.vocabulary`.
+    class_weighting : Setting
+        ``on`` or ``off``.
+    checks : tuple of Setting
+        What only the user can look at, e.g. who gave the labels.
+    """
+
+    augmentation: Setting
+    transforms: tuple[Transform, ...]
+    image_px: Setting
+    head: Setting
+    initialisation: Setting
+    visualization: Setting
+    class_weighting: Setting
+    checks: tuple[Setting, ...]
+
+
 class Recommendation(Record):
     """The whole answer; `corpus_digest` says on which corpus it rests."""
 
     schema_version: Literal[1] = 1
     profile: TaskProfile
+    goal: Goal
     ranking: tuple[Choice, ...]
+    runner_up: RunnerUp | None
+    alternatives: tuple[Alternative, ...]
     plan: TrainingPlan
     expected: Expected
     certainty: Certainty
     disagreements: tuple[Disagreement, ...]
+    advice: Advice
     warnings: tuple[str, ...]
     corpus_digest: str

@@ -18,6 +18,10 @@ UNKNOWN = 0.5
 WEIGHTS = {"modality": 0.40, "anatomy": 0.25, "size": 0.20, "classes": 0.10, "task": 0.05}
 
 
+#: A task is close from this similarity on: the same modality and most of the rest.
+CLOSE = 0.7
+
+
 def term_similarity(vocabulary: Vocabulary, first: str, second: str) -> float:
     """Wu-Palmer similarity of two terms: shared depth over mean depth.
 

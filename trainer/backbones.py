@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import os
 import re
+import sys
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ PACKAGES = {
 #: Auxiliary classifiers of Inception-V3 that its file holds and no backbone needs.
 AUXILIARY = "AuxLogits."
 #: Models taken from torchvision; their weights come from its publisher, not from the hub.
-TORCHVISION = ("alexnet", "googlenet")
+TORCHVISION = ("alexnet", "googlenet", "shufflenet_v2_x1_0", "squeezenet1_0", "squeezenet1_1")
 HUB_FILE = "model.safetensors"
 NETWORK_TIMEOUT_S = 10.0
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
@@ -283,6 +284,7 @@ def _build_timm(model: str, state: dict[str, Tensor] | None) -> nn.Module:
     if state is not None:
         with torch.device("meta"):
             complete = timm.create_model(model, pretrained=False)
+        state = _converted(state, complete)
         wanted, known = network.state_dict().keys(), complete.state_dict().keys()
         extra = [n for n in state if n not in known and not n.startswith(AUXILIARY)]
         if extra:
@@ -290,6 +292,23 @@ def _build_timm(model: str, state: dict[str, Tensor] | None) -> nn.Module:
             raise RuntimeError(msg)
         network.load_state_dict({name: value for name, value in state.items() if name in wanted})
     return network
+
+
+def _converted(state: dict[str, Tensor], complete: nn.Module) -> dict[str, Tensor]:
+    """What timm makes of the names that the authors of some transformers published.
+
+    timm would also stretch tensors of another size, and so take the weights of another network;
+    those are refused before.
+    """
+    sizes = {name: tensor.numel() for name, tensor in complete.state_dict().items()}
+    other = [n for n, value in state.items() if value.numel() != sizes.get(n, value.numel())]
+    if other:
+        msg = f"{len(other)} tensors have another size, e.g. {other[0]}"
+        raise RuntimeError(msg)
+    module = sys.modules[type(complete).__module__]
+    convert = getattr(module, "checkpoint_filter_fn", None)
+    found: dict[str, Tensor] = convert(state, complete) if convert else state
+    return found
 
 
 def _build_torchvision(model: str, state: dict[str, Tensor] | None) -> nn.Module:
@@ -306,6 +325,10 @@ def _build_torchvision(model: str, state: dict[str, Tensor] | None) -> nn.Module
         network.fc = nn.Identity()
     elif isinstance(network, torchvision.models.AlexNet):
         network.classifier[-1] = nn.Identity()
+    elif isinstance(network, torchvision.models.SqueezeNet):
+        network.classifier = nn.AdaptiveAvgPool2d(1)  # flattened by the network itself
+    else:
+        network.fc = nn.Identity()
     found: nn.Module = network
     return found
 

@@ -1,11 +1,16 @@
-"""Keep freed memory for the next batch instead of handing it back to the system.
+"""Memory of a training: kept for the next batch, and how much it was at most.
 
 A batch on the CPU allocates and frees the same large buffers again and again; by default glibc
 returns each to the system, which then clears every page anew.
 """
 
+import contextlib
 import ctypes
 import sys
+from functools import cache
+from pathlib import Path
+
+import torch
 
 # Names and numbers of glibc's <malloc.h>.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
@@ -26,3 +31,52 @@ def keep_freed_memory() -> bool:
         return False
     advice = (_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _LARGEST), (_M_TOP_PAD, _TOP_PAD_BYTES)
     return all(mallopt(option, value) == 1 for option, value in advice)
+
+
+class PeakMemory:
+    """Watches what a training takes at most, from when it is made.
+
+    On a GPU that is what torch allocated there. On the CPU it is by how much the process grew
+    beyond its size before its first training; a training that did not make the process larger than
+    it ever was leaves no trace, and nothing is known of it.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the training runs.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._base, self._before = _before_any_training(), _largest_mb()
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+
+    def taken_mb(self) -> float | None:
+        """Most memory taken since, in 10^6 bytes; None where it is not known."""
+        if self._device.type == "cuda":
+            return round(torch.cuda.max_memory_allocated(self._device) / 1e6, 1)
+        largest = _largest_mb()
+        return round(largest - self._base, 1) if largest > self._before else None
+
+
+@cache
+def _before_any_training() -> float:
+    return _largest_mb()
+
+
+def _largest_mb() -> float:
+    """Largest resident size that the process ever had; 0 on a system that does not say.
+
+    Linux says it in /proc; what its getrusage says is at least the size of the parent process.
+    """
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text(errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    try:
+        import resource  # noqa: PLC0415  (Unix only)
+    except ImportError:
+        return 0.0
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes, or KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

@@ -51,6 +51,8 @@ class RunResult(Record):
         SHA-256 of plan, data and model.
     seconds : float
         Wall time of the whole training.
+    peak_memory_mb : float or None
+        What it took at most on its device (`trainer.memory.PeakMemory`); None where not known.
     """
 
     schema_version: Literal[1] = 1
@@ -77,6 +79,7 @@ class RunResult(Record):
     versions: dict[str, str] = Field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     error: str = ""
+    peak_memory_mb: float | None = None
 
 
 class RunFolder:

@@ -31,7 +31,7 @@ from trainer.errors import TrainingError
 from trainer.features import choose_device, describe_device, extract
 from trainer.finetune import Classifier, Part, count_features, fine_tune, logits_of
 from trainer.images import ImageSet, Progress, decode
-from trainer.memory import keep_freed_memory
+from trainer.memory import PeakMemory, keep_freed_memory
 from trainer.metrics import Interval, evaluate, positive_class
 from trainer.runs import RunFolder, RunResult
 from trainer.splits import SPLITS, crossing, split_images
@@ -136,6 +136,7 @@ def _carry_out(
         raise TrainingError(msg)
     chosen_device = choose_device(device)
     keep_freed_memory()
+    memory = PeakMemory(chosen_device)
     parts = split_images(images, plan)
     folder.write_split(images, parts)
     chosen = choose_backbone(plan)
@@ -152,6 +153,7 @@ def _carry_out(
         "device": describe_device(chosen_device),
         "head_setting": setting,
         "metrics": _measure(job, probabilities),
+        "peak_memory_mb": memory.taken_mb(),
     }
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from evidence import queries
 from evidence.records import TaskProfile
 from evidence.store import Store
-from recommender.ranking import recommend
+from recommender.answering import recommend
+from recommender.ranking import Question
 
 FOLDER = Path(__file__).parent
 QUESTIONS = {
@@ -24,7 +25,7 @@ QUESTIONS = {
 
 def answer(profile: TaskProfile, store: Store) -> str:
     """The five best choices, what is expected and how sure it is, as JSON."""
-    found = recommend(profile, queries.corpus(store)).model_dump(mode="json")
+    found = recommend(Question(profile), queries.corpus(store)).model_dump(mode="json")
     found["ranking"] = [
         {key: choice[key] for key in ("backbone", "approach", "head", "score", "parts")}
         for choice in found["ranking"][:5]

@@ -26,6 +26,8 @@ QUESTIONS = [
     ("sql", "select * from study_features order by review, study_key", "--format", "csv"),
     ("sql", "select * from fact order by 1, 2, 3, 4, 5, 6", "--format", "json"),
     ("sql", "select avg(value), min(n_images) as fewest, max(n_images) from study_features"),
+    ("sql", "select * from benchmark_result order by 1, 2, 3, 6", "--format", "csv"),
+    ("sql", "select * from benchmark_dataset order by key", "--format", "json"),
     ("sql", "select 'pragma; drop table study' as word"),
     ("studies",),
     ("studies", "--all", "--format", "csv"),

@@ -183,8 +183,12 @@ def test_without_a_network_fetching_says_why_at_once(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("model", "px", "length"), [("alexnet", 224, 4096), ("googlenet", 224, 1024)]
-)
+    ("model", "px", "length"),
+    [
+        ("alexnet", 224, 4096), ("googlenet", 224, 1024), ("shufflenet_v2_x1_0", 224, 1024),
+        ("squeezenet1_0", 224, 512), ("squeezenet1_1", 224, 512),
+    ],
+)  # fmt: skip
 def test_torchvision_backbones_give_features(model: str, px: int, length: int) -> None:
     backbone = PlannedBackbone(name=model, library="torchvision", model=model, input_px=px)
     network = build_backbone(backbone, None).eval()

@@ -92,11 +92,18 @@ BY_NAME: dict[str, Strategy] = {
 }
 BY_FILE: dict[tuple[str, str], Strategy] = {
     ("backbones.csv", "backbone"): PLAIN.map(lambda text: text[:60]),
+    ("backbones.csv", "imagenet_top1"): st.just("") | st.floats(0.001, 1).map(str),
     ("studies.csv", "backbone"): st.just("") | _listed(ARM, 1),
     ("studies.csv", "benchmarks"): _listed(ARM),
     ("disagreements.csv", "modality"): _listed(_terms(MODALITY)),
     ("crosswalk.csv", "anatomy"): st.just("") | _terms(ANATOMY),
     ("agreement.csv", "value"): st.floats(-1, 1).map(str),
+    ("benchmark_tables.csv", "arxiv"): st.just("")
+    | st.integers(10_000, 99_999).map("2412.{}".format),
+    ("benchmark_datasets.csv", "anatomy"): st.just("") | _terms(ANATOMY),
+    ("benchmark_datasets.csv", "task"): st.sampled_from(get_args(Task)),
+    ("benchmarks.csv", "value"): st.floats(0, 1).map(str),
+    ("benchmarks.csv", "cpu_s"): st.just("") | st.floats(0, 10**9).map(str),
     ("printed_figures.csv", "printed"): st.sampled_from(["0", "-1.50", "1,234.5", "7;8;9"]),
     ("printed_figures.csv", "query"): st.sampled_from(["SELECT\n1", "with x as (y) select z"]),
     ("readings.csv", "field"): st.sampled_from(["note", "row_label", "image_type"]),
@@ -141,8 +148,16 @@ def _category(cells: Cells) -> Cells:
     return cells | dict.fromkeys(foreign, "") | {"note": cells["note"].strip() or "-"}
 
 
+def _result(cells: Cells) -> Cells:
+    pretrained = cells["initialisation"] == "pretrained"
+    return cells | {"pretraining": (cells["pretraining"].strip() or "-") if pretrained else ""}
+
+
 FITTED: dict[str, Callable[[Cells], Cells]] = {
     "studies.csv": _study,
+    "backbones.csv": lambda cells: (
+        cells | {"imagenet_source": "a table" if cells["imagenet_top1"] else ""}
+    ),
     "printed_figures.csv": _figure,
     "agreement.csv": lambda cells: (
         cells | {"statistic": "cohen_kappa" if cells["value"] else "none"}
@@ -150,6 +165,7 @@ FITTED: dict[str, Callable[[Cells], Cells]] = {
     "backbone_facts.csv": _fact,
     "disagreements.csv": _side,
     "crosswalk.csv": _category,
+    "benchmarks.csv": _result,
     "readings.csv": lambda cells: cells | {"value": cells["value"].strip() or "-"},
     "field_sources.csv": lambda cells: (
         cells | {"statement": "" if cells["column"].strip() else cells["statement"].strip() or "-"}
@@ -278,6 +294,7 @@ def _linked(file: str, cells: Cells, known: Known) -> Cells:
 #: Files that others point to.
 PARENTS = (
     "reviews.csv", "publications.csv", "backbones.csv", "printed_figures.csv", "claims.csv",
+    "benchmark_tables.csv", "benchmark_datasets.csv",
 )  # fmt: skip
 
 

@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 
 from evidence.records import Corpus, TaskProfile
+from recommender.answering import recommend
 from recommender.errors import RecommendationError
 from recommender.plan import TrainingPlan, read_plan
-from recommender.ranking import recommend
+from recommender.ranking import Question
 
 
 @pytest.fixture
 def plan(corpus: Corpus) -> TrainingPlan:
-    return recommend(TaskProfile(modality="ultrasound", n_images=800), corpus).plan
+    return recommend(Question(TaskProfile(modality="ultrasound", n_images=800)), corpus).plan
 
 
 def test_a_plan_is_read_back_as_written(plan: TrainingPlan, tmp_path: Path) -> None:
@@ -54,5 +55,5 @@ def test_a_file_that_is_no_plan_is_named(tmp_path: Path) -> None:
 
 
 def test_frozen_features_are_not_augmented_and_fine_tuning_is(corpus: Corpus) -> None:
-    found = recommend(TaskProfile(modality="ultrasound", n_images=800), corpus)
+    found = recommend(Question(TaskProfile(modality="ultrasound", n_images=800)), corpus)
     assert (found.plan.approach, found.plan.augmentation) == ("feature_extractor", "none")

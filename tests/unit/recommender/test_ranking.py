@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from evidence.arm_table import ArmTable
 from evidence.records import ArmRecord, Backbone, Corpus, TaskProfile
+from recommender.answering import recommend
 from recommender.errors import RecommendationError
-from recommender.ranking import recommend
+from recommender.ranking import Question
 from recommender.records import Recommendation
 from tests.unit.evidence.test_records import profiles
 
@@ -32,13 +33,13 @@ def test_the_order_of_the_evidence_never_changes_the_answer(
         claims=mixed(corpus.claims),
         backbones=mixed(corpus.backbones),
     )
-    assert recommend(ULTRASOUND, shuffled) == recommend(ULTRASOUND, corpus)
+    assert recommend(Question(ULTRASOUND), shuffled) == recommend(Question(ULTRASOUND), corpus)
 
 
 @settings(max_examples=30)
 @given(profiles)
 def test_every_question_gets_a_whole_ranking(corpus: Corpus, profile: TaskProfile) -> None:
-    found = recommend(profile, corpus)
+    found = recommend(Question(profile), corpus)
     scores = [choice.score for choice in found.ranking]
     assert scores == sorted(scores, reverse=True)
     assert [choice.rank for choice in found.ranking] == list(range(1, len(scores) + 1))
@@ -49,7 +50,7 @@ def test_every_question_gets_a_whole_ranking(corpus: Corpus, profile: TaskProfil
 
 
 def test_the_fallbacks_follow_the_ranking_and_name_every_other_backbone(corpus: Corpus) -> None:
-    found = recommend(ULTRASOUND, corpus)
+    found = recommend(Question(ULTRASOUND), corpus)
     best = found.ranking[0]
     names = [
         c.backbone for c in found.ranking if (c.approach, c.head) == (best.approach, best.head)
@@ -59,7 +60,7 @@ def test_the_fallbacks_follow_the_ranking_and_name_every_other_backbone(corpus: 
 
 
 def test_the_choice_shows_rules_with_claims_and_studies_with_citations(corpus: Corpus) -> None:
-    best = recommend(ULTRASOUND, corpus).ranking[0]
+    best = recommend(Question(ULTRASOUND), corpus).ranking[0]
     assert {"start-frozen", "inception-ultrasound"} <= {rule.id for rule in best.rules}
     assert all(claim.section for rule in best.rules for claim in rule.claims)
     assert all("doi:" in study.citation and "[" in study.locator for study in best.studies)
@@ -68,7 +69,7 @@ def test_the_choice_shows_rules_with_claims_and_studies_with_citations(corpus: C
 
 
 def test_reviews_that_disagree_stand_side_by_side(corpus: Corpus) -> None:
-    found = recommend(ULTRASOUND, corpus)
+    found = recommend(Question(ULTRASOUND), corpus)
     frozen = next(d for d in found.disagreements if "frozen" in d.topic)
     assert {side.review for side in frozen.supports} == {"kim2022"}
     assert {"kim2022", "morid2022"} <= {side.review for side in frozen.opposes}
@@ -76,21 +77,21 @@ def test_reviews_that_disagree_stand_side_by_side(corpus: Corpus) -> None:
 
 def test_prevalence_that_comparisons_do_not_bear_out_is_said(corpus: Corpus) -> None:
     profile = TaskProfile(modality="mri", anatomy="brain", n_images=300)
-    found = recommend(profile, corpus)
+    found = recommend(Question(profile), corpus)
     alexnet = next(c for c in found.ranking if c.backbone == "AlexNet")
     assert alexnet.parts["head_to_head"] < 0.3
     assert found.ranking[0].backbone != "AlexNet"
 
 
 def test_expected_values_leave_out_lower_bounds(corpus: Corpus) -> None:
-    found = recommend(ULTRASOUND, corpus).expected
+    found = recommend(Question(ULTRASOUND), corpus).expected
     assert found.metric == "accuracy"
     assert found.n_studies == 6
     assert (found.low, found.high) == (0.779, 0.982)
 
 
 def test_a_task_nobody_published_is_insufficient_evidence(corpus: Corpus) -> None:
-    found = recommend(TaskProfile(modality="spect", n_images=50), corpus)
+    found = recommend(Question(TaskProfile(modality="spect", n_images=50)), corpus)
     assert found.certainty.level == "insufficient evidence"
     assert found.expected.n_studies == 0
     assert any("SPECT" in text for text in found.warnings)
@@ -98,19 +99,19 @@ def test_a_task_nobody_published_is_insufficient_evidence(corpus: Corpus) -> Non
 
 def test_an_empty_store_still_answers_and_says_that_it_knows_nothing(corpus: Corpus) -> None:
     bare = replace(corpus, arms=ArmTable.of(()), claims=())
-    assert recommend(ULTRASOUND, bare).certainty.level == "insufficient evidence"
+    assert recommend(Question(ULTRASOUND), bare).certainty.level == "insufficient evidence"
 
 
 def test_a_store_without_backbones_is_an_error(corpus: Corpus) -> None:
     bare = replace(corpus, backbones=(Backbone(name="custom", family="custom"),))
     with pytest.raises(RecommendationError, match="no backbone"):
-        recommend(ULTRASOUND, bare)
+        recommend(Question(ULTRASOUND), bare)
 
 
 def test_the_cost_of_fine_tuning_is_a_multiple_of_looking_once(corpus: Corpus) -> None:
     costs = {
         c.approach: c.cost.n_macs
-        for c in recommend(ULTRASOUND, corpus).ranking
+        for c in recommend(Question(ULTRASOUND), corpus).ranking
         if c.backbone == "ResNet-50"
     }
     assert costs["fine_tuning_from_scratch"] == 48 * costs["feature_extractor"]

@@ -1,0 +1,191 @@
+"""A question -> the recommendation: an order, what it rests on, and what would change it."""
+
+from functools import cache
+
+import numpy as np
+
+from evidence.records import Corpus
+from recommender import doubt
+from recommender.advice import advise
+from recommender.certainty import certainty
+from recommender.citing import cited_rule, supporting
+from recommender.disagreements import disagreements, size_bins
+from recommender.plan import PlanEvidence, TrainingPlan, make_plan
+from recommender.ranking import Gathered, Question, gather, order, price, scores
+from recommender.records import (
+    Alternative,
+    Choice,
+    CitedRule,
+    CitedStudy,
+    Cost,
+    Goal,
+    Recommendation,
+    RunnerUp,
+)
+
+GOALS: tuple[Goal, ...] = ("accuracy", "balanced", "cost")
+
+
+def recommend(question: Question, corpus: Corpus) -> Recommendation:
+    """Rank every configuration that can be carried out and is asked for.
+
+    Parameters
+    ----------
+    question : Question
+    corpus : Corpus
+        Arms, claims, backbones, controlled results and runs; their order does not matter.
+
+    Returns
+    -------
+    Recommendation
+        Every candidate, best first; ties go to the cheaper, then to the name.
+
+    Raises
+    ------
+    RecommendationError
+        No configuration can be carried out, or none that is asked for.
+    """
+    evidence = gather(question, corpus)
+    literature, ranked = evidence.literature, order(evidence, question.goal)
+    choices, second = _choices(evidence, ranked), _runner_up(evidence, ranked)
+    best, chosen = choices[0], evidence.candidates[ranked[0]]
+    return Recommendation(
+        profile=question.profile,
+        goal=question.goal,
+        ranking=choices,
+        runner_up=second,
+        alternatives=_alternatives(evidence, ranked[0]),
+        plan=_plan(evidence, ranked, best),
+        expected=doubt.expected(literature.near),
+        certainty=certainty(best, second, evidence),
+        disagreements=disagreements(
+            question.profile,
+            best,
+            literature.rules,
+            literature.pairs.standing,
+            evidence.claims,
+            size_bins(corpus.arms),
+            {backbone.name: backbone.family for backbone in corpus.backbones},
+        ),
+        advice=advise(
+            question.profile,
+            chosen,
+            best.approach,
+            best.head,
+            literature.rules,
+            evidence.claims,
+            question.class_sizes,
+        ),
+        warnings=doubt.warnings(question.profile, best, literature.near),
+        corpus_digest=corpus.digest,
+    )
+
+
+def _choices(evidence: Gathered, ranked: tuple[int, ...]) -> tuple[Choice, ...]:
+    standing, goal = evidence.standing, evidence.question.goal
+    parts = {**standing.parts, "cost": price(evidence, goal)}
+    values = scores(evidence, goal)
+
+    @cache
+    def rules_of(backbone: str, family: str, approach: str, head: str) -> tuple[CitedRule, ...]:
+        one = next(
+            c for c in standing.configurations if c[:4] == (backbone, family, approach, head)
+        )
+        return tuple(cited_rule(r, evidence.claims) for r in evidence.literature.prefer(one))
+
+    @cache
+    def studies_of(family: str, approach: str) -> tuple[CitedStudy, ...]:
+        return supporting(family, approach, evidence.literature.near)
+
+    return tuple(
+        Choice(
+            rank=rank,
+            backbone=one.backbone,
+            family=one.family,
+            approach=one.approach,
+            initialisation=one.initialisation,
+            head=one.head,
+            score=round(float(values[n]), 6),
+            parts={name: round(float(part[n]), 6) for name, part in parts.items()},
+            rules=rules_of(*one[:4]),
+            studies=studies_of(one.family, one.approach),
+            cost=_cost(evidence, n),
+        )
+        for rank, n in enumerate(ranked, 1)
+        for one in (standing.configurations[n],)
+    )
+
+
+def _cost(evidence: Gathered, n: int) -> Cost:
+    macs = evidence.n_macs[n]
+    speed = evidence.speed.get(evidence.standing.configurations[n].approach)
+    return Cost(
+        n_macs=int(macs),
+        relative=round(float(macs / evidence.n_macs.min()), 2),
+        seconds=None if speed is None else round(speed * float(macs), 1),
+    )
+
+
+def _runner_up(evidence: Gathered, ranked: tuple[int, ...]) -> RunnerUp | None:
+    """The best choice of another backbone or approach; heads alone are no alternative."""
+    found = evidence.standing.configurations
+    first = found[ranked[0]]
+    others = (
+        n
+        for n in ranked
+        if (found[n].backbone, found[n].approach) != (first.backbone, first.approach)
+    )
+    second = next(others, None)
+    if second is None:
+        return None
+    values = scores(evidence, evidence.question.goal)
+    return RunnerUp(
+        backbone=found[second].backbone,
+        approach=found[second].approach,
+        head=found[second].head,
+        behind_points=round(float(values[ranked[0]] - values[second]), 3),
+        chance=round(evidence.standing.chance(second, ranked[0]), 3),
+    )
+
+
+def _alternatives(evidence: Gathered, best: int) -> tuple[Alternative, ...]:
+    """The choice for each other goal, and without each part, where it is another one."""
+    goal = evidence.question.goal
+    cases = {
+        f"the goal were {other}": order(evidence, other)[0] for other in GOALS if other != goal
+    }
+    values = scores(evidence, goal)
+    for name, part in evidence.standing.parts.items():
+        if np.ptp(part) > 0:
+            cases[f"{name.replace('_', ' ')} did not count"] = int(np.argmax(values - part))
+    return tuple(_alternative(evidence, when, n, best) for when, n in cases.items() if n != best)
+
+
+def _alternative(evidence: Gathered, when: str, n: int, best: int) -> Alternative:
+    one = evidence.standing.configurations[n]
+    expected = evidence.standing.expected
+    return Alternative(
+        when=when,
+        backbone=one.backbone,
+        approach=one.approach,
+        head=one.head,
+        gain_points=round(float(expected[n] - expected[best]), 3),
+        relative_cost=round(float(evidence.n_macs[n] / evidence.n_macs[best]), 2),
+    )
+
+
+def _plan(evidence: Gathered, ranked: tuple[int, ...], best: Choice) -> TrainingPlan:
+    """Plan of the best, the other backbones in the order of their best choice like it."""
+    found = evidence.standing.configurations
+    alike = [n for n in ranked if (found[n].approach, found[n].head) == (best.approach, best.head)]
+    return make_plan(
+        evidence.question.profile,
+        [evidence.candidates[n] for n in alike],
+        best.approach,
+        best.head,
+        PlanEvidence(
+            rules=tuple(rule.id for rule in best.rules),
+            studies=tuple(study.key for study in best.studies),
+            corpus_digest=evidence.corpus.digest,
+        ),
+    )

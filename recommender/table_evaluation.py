@@ -1,0 +1,313 @@
+"""What happens when advice is followed on data sets it has not seen: tables of measured values.
+
+Each data set is left out in turn. The recommender sees the task, the other data sets of the table
+and the store's evidence but what stands there under the same name; the constants see the other
+data sets of the table only.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evidence.records import Record
+from recommender.configuration import Configuration, Observation, Task
+from recommender.controlled import Settings, fit, groups, scores_of, usable
+from recommender.fitting import PartsOf, fit_weights
+from recommender.measures import in_top, interval, regret, weighted_tau
+from recommender.ranking import DIGITS, stand
+
+Array = npt.NDArray[np.float64]
+#: Configurations -> one number each; the highest is chosen.
+Scores = Mapping[Configuration, float]
+#: Configuration -> backbone, approach and head as a table writes them.
+Spelled = Callable[[Configuration], tuple[str, str, str]]
+
+#: A table of at least this many origins says itself how far its tasks differ.
+ENOUGH_ORIGINS = 4
+TOP = 3
+
+
+class ChosenConfiguration(Record):
+    """A choice as the table writes it."""
+
+    backbone: str
+    approach: str
+    head: str
+
+
+class DatasetOutcome(Record):
+    """What the recommender chose on one left-out data set, and what that gave.
+
+    Nothing is chosen where nothing is known of any of its configurations.
+    """
+
+    dataset: str
+    choice: ChosenConfiguration | None = None
+    value: float | None = None
+    best_value: float
+    regret: float | None = None
+    top3: bool | None = None
+    tau: float | None = None
+    n_configurations: int
+
+
+class MeanOutcome(Record):
+    """Means over the data sets with their 95% bootstrap intervals over data sets."""
+
+    regret: float
+    top3: float
+    tau: float
+    regret_interval: tuple[float, float]
+    top3_interval: tuple[float, float]
+    tau_interval: tuple[float, float]
+
+
+class TableEvaluation(Record):
+    """Advice on one table, beside the constants.
+
+    Attributes
+    ----------
+    means : dict of str to MeanOutcome
+        ``recommender``, ``random``, ``most_popular``, ``best_fixed``, ``mean_rank``.
+    unknown : tuple of str
+        Backbones of no family that is known: they are judged by this table's other data sets.
+    not_ranked : tuple of str
+        Data set and backbone that nothing at all is known of, so that it was not ranked there.
+    notes : tuple of str
+        What of the tasks was not understood.
+    """
+
+    schema_version: int = 1
+    table: str
+    metric: str
+    n_datasets: int
+    datasets: tuple[DatasetOutcome, ...]
+    means: dict[str, MeanOutcome]
+    unknown: tuple[str, ...] = ()
+    not_ranked: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What the recommender is to do without, to see what that adds.
+
+    Attributes
+    ----------
+    parts : frozenset of str
+        Of `recommender.parts.PARTS`.
+    similarity : bool
+        Whether tasks may differ as far as they are unlike.
+    store : bool
+        Whether the store's other tables and runs count.
+    """
+
+    parts: frozenset[str] = frozenset()
+    similarity: bool = True
+    store: bool = True
+
+
+#: Nothing is taken away.
+WHOLE = Ablation()
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What does not depend on the table.
+
+    Attributes
+    ----------
+    store : tuple of Observation
+        Controlled results and runs.
+    parts_of : callable
+        What the reviews hold on a task.
+    popularity : callable
+        How common a configuration is in the reviews, whatever the task.
+    price : callable
+        Points of AUC that a configuration's computation counts, at most 0.
+    """
+
+    store: tuple[Observation, ...]
+    parts_of: PartsOf
+    popularity: Callable[[Configuration], float]
+    price: Callable[[Configuration], float] = lambda _configuration: 0.0
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """One data set that is left out: its values, and what may be known of it."""
+
+    task: Task
+    values: Mapping[Configuration, float]
+    others: tuple[Observation, ...]
+    known: tuple[Observation, ...]
+
+
+def evaluate_table(
+    table: Sequence[Observation],
+    around: Surroundings,
+    ablation: Ablation = WHOLE,
+    spelled: Spelled = lambda one: (one.backbone, one.approach, one.head),
+) -> TableEvaluation:
+    """Leave each data set of a table out in turn.
+
+    Parameters
+    ----------
+    table : sequence of Observation
+        One table and metric, at most one value for each data set and configuration.
+    spelled : callable
+        Backbone, approach and head of a configuration as the table writes them.
+    """
+    folds = [_fold(name, table, around, ablation) for name in _names(table)]
+    answers = [_advice(fold, around, ablation) for fold in folds]
+    outcomes = tuple(
+        _outcome(fold, scores, spelled) for fold, scores in zip(folds, answers, strict=True)
+    )
+    judged = {"recommender": [_judge(f.values, s) for f, s in zip(folds, answers, strict=True)]}
+    for name, constant in CONSTANTS.items():
+        judged[name] = [_judge(f.values, constant(f, around)) for f in folds]
+    return TableEvaluation(
+        table=table[0].table,
+        metric=table[0].metric,
+        n_datasets=len(folds),
+        datasets=outcomes,
+        means={name: _means(rows) for name, rows in judged.items()},
+        not_ranked=tuple(
+            f"{fold.task.name}: {one.backbone}"
+            for fold, scores in zip(folds, answers, strict=True)
+            for one in fold.values
+            if one not in scores
+        ),
+    )
+
+
+def _names(table: Sequence[Observation]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one.task.name for one in table))
+
+
+def same_name(first: str, second: str) -> bool:
+    """Whether two names are one but for case and punctuation."""
+    plain = [re.sub(r"[^a-z0-9]", "", name.lower()) for name in (first, second)]
+    return plain[0] == plain[1]
+
+
+def _fold(
+    name: str, table: Sequence[Observation], around: Surroundings, ablation: Ablation
+) -> _Fold:
+    own = [one for one in table if one.task.name == name]
+    others = tuple(one for one in table if not same_name(one.task.name, name))
+    stored = around.store if ablation.store else ()
+    known = (*others, *(one for one in stored if not same_name(one.task.name, name)))
+    values = {one.configuration: one.value for one in sorted(own, key=lambda o: o.configuration)}
+    return _Fold(own[0].task, values, others, usable(known))
+
+
+def _advice(fold: _Fold, around: Surroundings, ablation: Ablation) -> Scores:
+    """Score of each configuration that anything is known of."""
+    heard = {one.configuration.backbone for one in fold.known}
+    families = {one.configuration.family for one in fold.known}
+    ranked = [c for c in fold.values if c.backbone in heard or c.family in families]
+    if not ranked:
+        return {}
+    settings = _settings(fold, ablation)
+    weights = fit_weights(fold.known, around.parts_of, settings, ablation.parts)
+    literature = around.parts_of(fold.task, ranked)
+    name = fold.others[0].table if fold.others else ""
+    standing = stand(fold.task, ranked, fold.known, literature, weights, table=name)
+    prices = np.array([around.price(one) for one in ranked])
+    total = np.round(standing.expected + prices, DIGITS)
+    return dict(zip(ranked, total.tolist(), strict=True))
+
+
+def _settings(fold: _Fold, ablation: Ablation) -> Settings:
+    if not ablation.similarity:
+        return Settings()
+    origins = {one.task.source for one in fold.others}
+    return fit(fold.others if len(origins) >= ENOUGH_ORIGINS else fold.known)
+
+
+def _outcome(fold: _Fold, scores: Scores, spelled: Spelled) -> DatasetOutcome:
+    values = list(fold.values.values())
+    found = DatasetOutcome(
+        dataset=fold.task.name, best_value=max(values), n_configurations=len(values)
+    )
+    if not scores:
+        return found
+    one = min(scores, key=lambda c: (-scores[c], c))
+    position = list(fold.values).index(one)
+    backbone, approach, head = spelled(one)
+    chosen = {
+        "choice": ChosenConfiguration(backbone=backbone, approach=approach, head=head),
+        "value": fold.values[one],
+        "regret": regret(values, position),
+        "top3": in_top(values, position, TOP),
+        "tau": weighted_tau(values, _complete(fold.values, scores)),
+    }
+    return found.model_copy(update=chosen)
+
+
+def _complete(values: Mapping[Configuration, float], scores: Scores) -> list[float]:
+    """A score for each value; what was not ranked stands below all that was."""
+    lowest = min(scores.values(), default=0.0) - 1.0
+    return [scores.get(one, lowest) for one in values]
+
+
+def _judge(known: Mapping[Configuration, float], scores: Scores) -> tuple[float, float, float]:
+    """Regret, top-3 rate and tau; means over choices that tie for the first place."""
+    values, ranks = list(known.values()), _complete(known, scores)
+    first = [n for n, score in enumerate(ranks) if score == max(ranks)]
+    return (
+        float(np.mean([regret(values, n) for n in first])),
+        float(np.mean([in_top(values, n, TOP) for n in first])),
+        weighted_tau(values, ranks),
+    )
+
+
+def _means(rows: Sequence[tuple[float, float, float]]) -> MeanOutcome:
+    columns = dict(zip(("regret", "top3", "tau"), zip(*rows, strict=True), strict=True))
+    found: dict[str, Any] = {name: float(np.mean(column)) for name, column in columns.items()}
+    found |= {f"{name}_interval": interval(column) for name, column in columns.items()}
+    return MeanOutcome(**found)
+
+
+def _random(fold: _Fold, _around: Surroundings) -> Scores:
+    """All the same: judged by its expectation."""
+    return dict.fromkeys(fold.values, 0.0)
+
+
+def _most_popular(fold: _Fold, around: Surroundings) -> Scores:
+    return {one: around.popularity(one) for one in fold.values}
+
+
+def _best_fixed(fold: _Fold, _around: Surroundings) -> Scores:
+    """Mean value on the other data sets, each centred."""
+    return _over_others(fold, lambda values: values - values.mean())
+
+
+def _mean_rank(fold: _Fold, _around: Surroundings) -> Scores:
+    return _over_others(fold, lambda values: scores_of(values.tolist()))
+
+
+def _over_others(fold: _Fold, scale: Callable[[Array], Array]) -> Scores:
+    """Mean over the other data sets of what a scale makes of their values."""
+    found: dict[Configuration, list[float]] = {one: [] for one in fold.values}
+    for rows in groups([one.task.name for one in fold.others]):
+        inside = [fold.others[n] for n in rows]
+        scaled = scale(np.array([one.value for one in inside]))
+        for one, value in zip(inside, scaled.tolist(), strict=True):
+            if one.configuration in found:
+                found[one.configuration].append(value)
+    return {one: float(np.round(np.mean(v), DIGITS)) for one, v in found.items() if v}
+
+
+#: What the recommender is compared with.
+CONSTANTS: Mapping[str, Callable[[_Fold, Surroundings], Scores]] = {
+    "random": _random,
+    "most_popular": _most_popular,
+    "best_fixed": _best_fixed,
+    "mean_rank": _mean_rank,
+}

@@ -1,0 +1,144 @@
+"""What a user restricts the choice to, named as people write it."""
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evidence.records import Backbone
+from evidence.vocabulary import Approach
+from recommender.candidates import Restriction, parse_restriction, restrict
+from recommender.errors import RecommendationError
+from recommender.plan import CARRIED_OUT
+
+
+def backbone(name: str, family: str, model: str = "", *aliases: str) -> Backbone:
+    library = "timm" if model else ""
+    return Backbone.model_validate(
+        {"name": name, "family": family, "aliases": aliases, "library": library, "model": model}
+    )
+
+
+BACKBONES = (
+    backbone("ResNet-18", "ResNet", "resnet18.tv_in1k", "ResNet18"),
+    backbone("ResNet-50", "ResNet", "resnet50.tv_in1k"),
+    backbone("ResNet", "ResNet"),
+    backbone("ViT-Base-16", "ViT", "vit_base_patch16_224.augreg_in21k_ft_in1k", "ViT-B/16"),
+    backbone("ZFNet", "ZFNet"),
+)
+FROZEN = ("feature_extractor", "feature_extractor_hybrid")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """As the ranking's own."""
+
+    backbone: Backbone
+    approach: Approach
+
+
+CONFIGURATIONS = [
+    Configuration(backbone, approach)
+    for backbone in BACKBONES
+    if backbone.library
+    for approach, _ in CARRIED_OUT
+]
+
+
+def test_names_are_resolved_each_once_in_their_order() -> None:
+    asked = "ViT-B/16, resnet_50 ,timm/resnet18.a1_in1k,ResNet-50,"
+    found = parse_restriction(BACKBONES, asked)
+    assert found == Restriction(backbones=("ViT-Base-16", "ResNet-50", "ResNet-18"))
+
+
+@pytest.mark.parametrize(
+    ("words", "approaches"),
+    [
+        ("frozen", FROZEN), ("Frozen-Backbone", FROZEN), ("feature extractor", FROZEN[:1]),
+        ("FE", FROZEN[:1]), ("feature_extraction", FROZEN[:1]), ("linear_probing", FROZEN[:1]),
+        ("linear probe", FROZEN[:1]), ("hybrid", FROZEN[1:]),
+        ("fine-tuning", ("fine_tuning_from_scratch",)), ("FT", ("fine_tuning_from_scratch",)),
+        ("finetune", ("fine_tuning_from_scratch",)), ("full", ("fine_tuning_from_scratch",)),
+        ("full fine-tuning", ("fine_tuning_from_scratch",)),
+        ("FT,full,FE", ("fine_tuning_from_scratch", "feature_extractor")),
+    ],
+)  # fmt: skip
+def test_approaches_go_by_many_words(words: str, approaches: tuple[str, ...]) -> None:
+    assert parse_restriction(BACKBONES, approaches=words).approaches == approaches
+
+
+def test_every_approach_that_is_carried_out_goes_by_its_key() -> None:
+    for approach, _ in CARRIED_OUT:
+        assert parse_restriction(BACKBONES, approaches=approach).approaches == (approach,)
+
+
+def test_without_options_the_choice_is_free() -> None:
+    free = parse_restriction(BACKBONES)
+    assert free == Restriction()
+    assert restrict(CONFIGURATIONS, free) == tuple(CONFIGURATIONS)
+
+
+@pytest.mark.parametrize("empty", ["", " ", ",", " , ,"])
+def test_an_empty_list_is_refused(empty: str) -> None:
+    with pytest.raises(RecommendationError, match="--candidates: the list is empty"):
+        parse_restriction(BACKBONES, empty)
+    with pytest.raises(RecommendationError, match="--approaches: the list is empty"):
+        parse_restriction(BACKBONES, approaches=empty)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("resnet", r"no library carries out resnet \(ResNet\); .*ResNet: ResNet-18, ResNet-50$"),
+        ("resnet200", r"no library carries out resnet200; .*: ResNet-18, ResNet-50$"),
+        ("ZFNet", r"no library carries out ZFNet; carried out of the family ZFNet: none"),
+        ("convnext_tiny", r"no library carries out convnext_tiny; .*ConvNeXt: none"),
+        ("resnet18,nfnet", r"^--candidates: unknown backbone 'nfnet'"),
+        ("nfnet,ZFNet", r"^--candidates: unknown.*\n--candidates: no library"),
+    ],
+)
+def test_a_candidate_that_nothing_carries_out_is_refused(asked: str, message: str) -> None:
+    with pytest.raises(RecommendationError, match=message):
+        parse_restriction(BACKBONES, asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("magic", r"unknown approach 'magic'; carried out: feature_extractor, "),
+        ("partial", r"'partial' \(fine_tuning\) is not carried out"),
+        ("knn", r"'knn' is a head, not an approach; it goes with feature_extractor_hybrid;"),
+        ("FE,random forest", r"^--approaches: 'random forest' is a head"),
+        ("unspecified", r"unknown approach 'unspecified'"),
+    ],
+)
+def test_an_approach_that_nothing_carries_out_is_refused(asked: str, message: str) -> None:
+    with pytest.raises(RecommendationError, match=message):
+        parse_restriction(BACKBONES, approaches=asked)
+
+
+NAMED = st.lists(st.sampled_from([b.name for b in BACKBONES if b.library]), min_size=1)
+MEANT = st.lists(st.sampled_from([approach for approach, _ in CARRIED_OUT]), min_size=1)
+
+
+@given(NAMED | st.none(), MEANT | st.none())
+def test_what_is_left_is_exactly_what_was_asked_for(
+    names: list[str] | None, approaches: list[Approach] | None
+) -> None:
+    written = [None if words is None else ",".join(words) for words in (names, approaches)]
+    left = restrict(CONFIGURATIONS, parse_restriction(BACKBONES, *written))
+    assert list(left) == [
+        c
+        for c in CONFIGURATIONS
+        if c.backbone.name in (names or [c.backbone.name])
+        and c.approach in (approaches or [c.approach])
+    ]
+
+
+def test_a_restriction_that_leaves_nothing_is_refused() -> None:
+    some = [c for c in CONFIGURATIONS if c.approach == "feature_extractor"]
+    asked = parse_restriction(BACKBONES, "resnet18", "full")
+    message = "--candidates ResNet-18 and --approaches fine_tuning_from_scratch leaves nothing"
+    with pytest.raises(RecommendationError, match=message):
+        restrict(some, asked)

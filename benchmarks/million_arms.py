@@ -24,7 +24,8 @@ from large_store import fill
 from evidence import queries
 from evidence.records import Corpus, TaskProfile
 from evidence.store import Store
-from recommender.ranking import recommend
+from recommender.answering import recommend
+from recommender.ranking import Question
 
 QUESTIONS = (
     TaskProfile(modality="ultrasound", n_images=800),
@@ -41,7 +42,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 def seconds(profile: TaskProfile, corpus: Corpus) -> float:
     """Wall time of one recommendation."""
     started = time.perf_counter()
-    recommend(profile, corpus)
+    recommend(Question(profile), corpus)
     return time.perf_counter() - started
 
 

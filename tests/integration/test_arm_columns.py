@@ -9,7 +9,10 @@ from evidence.arm_table import NUMBERS, WORDS, ArmTable
 from evidence.errors import EvidenceError
 from evidence.records import TaskProfile
 from evidence.store import Store
-from recommender.ranking import recommend
+from recommender.answering import recommend
+from recommender.ranking import Question
+
+CT = Question(TaskProfile(modality="ct", n_images=300))
 
 
 def same(first: ArmTable, second: ArmTable) -> None:
@@ -48,7 +51,7 @@ def test_a_store_without_arms_has_empty_columns(either: Store) -> None:
         connection.execute(text("DELETE FROM arm"))
     corpus = queries.corpus(either)
     same(corpus.arms, ArmTable.of(()))
-    found = recommend(TaskProfile(modality="ct", n_images=300), corpus)
+    found = recommend(CT, corpus)
     assert found.certainty.level == "insufficient evidence"
 
 
@@ -58,4 +61,4 @@ def test_a_store_that_changes_between_is_noticed(either: Store) -> None:
         connection.execute(text("DELETE FROM evaluation"))
         connection.execute(text("DELETE FROM arm"))
     with pytest.raises(EvidenceError, match="store was changed while it was read; ask again"):
-        recommend(TaskProfile(modality="ct", n_images=300), corpus)
+        recommend(CT, corpus)

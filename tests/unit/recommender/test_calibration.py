@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from evidence.records import Corpus
+from evidence.records import ArmRecord
 from recommender.calibration import Coverage, coverage, interval_score, wilson
 from recommender.corpus_population import population
 from recommender.errors import RecommendationError
@@ -16,8 +16,8 @@ rates = st.lists(st.floats(0, 1), max_size=60)
 
 
 @pytest.fixture(scope="module")
-def found(corpus: Corpus) -> tuple[Coverage, ...]:
-    return coverage(population("all", corpus.arms))
+def found(arms: tuple[ArmRecord, ...]) -> tuple[Coverage, ...]:
+    return coverage(population("all", arms))
 
 
 def test_the_intervals_cover_what_they_promise_within_chance(found: tuple[Coverage, ...]) -> None:

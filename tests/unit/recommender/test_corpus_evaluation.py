@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from evidence.arm_table import ArmTable
 from evidence.records import ArmRecord, Corpus
 from recommender import corpus_evaluation, corpus_population
 from recommender.corpus_evaluation import (
@@ -26,7 +27,7 @@ from recommender.corpus_population import (
 )
 from recommender.corpus_predictors import PREDICTORS, Predictor, drawn, knn, near, smoothed
 from recommender.errors import RecommendationError
-from recommender.neighbours import PRIOR_STUDIES, K, by_study, shares
+from recommender.neighbours import PRIOR_STUDIES, Choosable, K, by_study, shares
 
 MakeArm = Callable[..., ArmRecord]
 
@@ -37,16 +38,16 @@ def evaluation(corpus: Corpus) -> CorpusEvaluation:
 
 
 @pytest.fixture(scope="module")
-def complete(corpus: Corpus) -> Population:
+def complete(arms: tuple[ArmRecord, ...]) -> Population:
     """Morid 2022's studies."""
-    return population(COMPLETE, [arm for arm in corpus.arms if arm.review == COMPLETE])
+    return population(COMPLETE, [arm for arm in arms if arm.review == COMPLETE])
 
 
 @pytest.fixture(scope="module")
-def few(corpus: Corpus) -> Population:
+def few(arms: tuple[ArmRecord, ...]) -> Population:
     """Every third of them."""
-    keys = sorted({arm.study.key for arm in corpus.arms if arm.review == COMPLETE})[::3]
-    wanted = [arm for arm in corpus.arms if arm.review == COMPLETE and arm.study.key in keys]
+    keys = sorted({arm.study.key for arm in arms if arm.review == COMPLETE})[::3]
+    wanted = [arm for arm in arms if arm.review == COMPLETE and arm.study.key in keys]
     return population("few", wanted)
 
 
@@ -130,15 +131,15 @@ def test_a_predictor_that_is_worse_is_called_worse(
 
 @pytest.mark.parametrize("target", ["family", "approach", "head"])
 def test_the_shares_are_those_of_the_recommender(
-    corpus: Corpus, complete: Population, target: str
+    corpus: Corpus, complete: Population, target: Choosable
 ) -> None:
     for left_out in (0, 17, 60, 101):
         training, question = complete.without(left_out)
         task = complete.tasks[left_out]
-        others = [a for a in corpus.arms if a.review == COMPLETE and a.study.key != task.key]
         assert task.question is not None
-        everyone = by_study(task.question, others)
-        wanted = shares(everyone[:K], everyone, lambda arm: str(getattr(arm, target)))
+        read = corpus.arms.review.among({COMPLETE})
+        others = corpus.arms.where(read & ~corpus.arms.study.among({task.key}))
+        wanted = shares(by_study(task.question, others), others, target)
         labels = training.labels[target]
         counts = near(question.alike[None], (K,))[K][0] @ labels
         found = drawn(counts, labels.sum(0) / labels.sum(), PRIOR_STUDIES)
@@ -226,10 +227,12 @@ def test_one_permutation_is_refused(few: Population) -> None:
         leak_checks(few, 1, seed=0)
 
 
-def test_the_order_of_the_arms_does_not_matter(corpus: Corpus, few: Population) -> None:
+def test_the_order_of_the_arms_does_not_matter(
+    arms: tuple[ArmRecord, ...], few: Population
+) -> None:
     keys = {task.key for task in few.tasks}
-    arms = [a for a in corpus.arms if a.review == COMPLETE and a.study.key in keys]
-    mixed = population("few", [arms[n] for n in np.random.default_rng(3).permutation(len(arms))])
+    own = [arm for arm in arms if arm.review == COMPLETE and arm.study.key in keys]
+    mixed = population("few", [own[n] for n in np.random.default_rng(3).permutation(len(own))])
     assert mixed.tasks == few.tasks
     assert (mixed.studies.alike == few.studies.alike).all()
 
@@ -266,9 +269,9 @@ def test_studies_that_cannot_be_asked_still_teach(make_arm: MakeArm) -> None:
 
 @pytest.mark.parametrize("n_studies", [0, 1, 4])
 def test_too_few_studies_are_refused(corpus: Corpus, make_arm: MakeArm, n_studies: int) -> None:
-    arms = tuple(make_arm(f"study-{n}") for n in range(n_studies))
+    arms = ArmTable.of(make_arm(f"study-{n}") for n in range(n_studies))
     with pytest.raises(RecommendationError, match=f"only {n_studies} studies .* at least 5"):
-        evaluate_corpus(corpus.model_copy(update={"arms": arms}))
+        evaluate_corpus(replace(corpus, arms=arms))
 
 
 def test_of_very_many_studies_a_sample_is_taken(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evidence.records import Corpus
+from evidence.records import ArmRecord
 from recommender.corpus_evaluation import COMPLETE
 from recommender.corpus_population import Floats, Population, Training, population
 from recommender.corpus_predictors import (
@@ -24,10 +24,10 @@ from recommender.corpus_predictors import (
 
 
 @pytest.fixture(scope="module")
-def few(corpus: Corpus) -> Population:
+def few(arms: tuple[ArmRecord, ...]) -> Population:
     """Every fourth study of Morid 2022."""
-    keys = sorted({arm.study.key for arm in corpus.arms if arm.review == COMPLETE})[::4]
-    wanted = [arm for arm in corpus.arms if arm.review == COMPLETE and arm.study.key in keys]
+    keys = sorted({arm.study.key for arm in arms if arm.review == COMPLETE})[::4]
+    wanted = [arm for arm in arms if arm.review == COMPLETE and arm.study.key in keys]
     return population("few", wanted)
 
 

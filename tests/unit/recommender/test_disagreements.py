@@ -8,16 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evidence.arm_table import ArmTable
 from evidence.records import ArmRecord, Claim, Corpus, TaskProfile
 from recommender.answering import recommend
 from recommender.disagreements import SizeBin, disagreements, size_bins
-from recommender.headtohead import Comparison
+from recommender.headtohead import FamilyStanding
 from recommender.ranking import Question
 from recommender.records import Choice, Cost, Disagreement
 from recommender.rules import load_rules
 
 SMALL = TaskProfile(modality="ultrasound", n_images=800)
-LOST = Comparison("doe-2020", 0.9, "ResNet-50", "ResNet", "AlexNet", "AlexNet")
+NEVER_MET = FamilyStanding(close=(0, 0), weighted=(0, 0))
+LOST = FamilyStanding(close=(0, 1), weighted=(0, 0.9))
 
 
 def choice(backbone: str = "DenseNet-121", family: str = "DenseNet") -> Choice:
@@ -32,13 +34,16 @@ def found(
     corpus: Corpus,
     profile: TaskProfile = SMALL,
     best: Choice | None = None,
-    pairs: tuple[Comparison, ...] = (),
+    standing: FamilyStanding = NEVER_MET,
     bins: tuple[SizeBin, ...] | None = None,
 ) -> tuple[Disagreement, ...]:
     rules = [rule for rule in load_rules() if rule.fires(profile)]
     claims: dict[str, Claim] = {claim.key: claim for claim in corpus.claims}
     counts = size_bins(corpus.arms) if bins is None else bins
-    return disagreements(profile, best or choice(), rules, pairs, claims, counts)
+    families = {backbone.name: backbone.family for backbone in corpus.backbones}
+    return disagreements(
+        profile, best or choice(), rules, lambda _: standing, claims, counts, families
+    )
 
 
 def topics(disagreements: tuple[Disagreement, ...], word: str) -> list[str]:
@@ -56,9 +61,9 @@ def test_the_rows_say_the_opposite_before_augmentation(corpus: Corpus) -> None:
 @settings(max_examples=10)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_the_arms_never_changes_the_counts(
-    corpus: Corpus, shuffler: random.Random
+    corpus: Corpus, arms: tuple[ArmRecord, ...], shuffler: random.Random
 ) -> None:
-    mixed = shuffler.sample(corpus.arms, len(corpus.arms))
+    mixed = ArmTable.of(shuffler.sample(arms, len(arms)))
     assert size_bins(mixed) == size_bins(corpus.arms)
 
 
@@ -72,7 +77,7 @@ def test_a_study_counts_once_and_only_where_size_and_approach_are_known(
         make_arm("d", n_images=None), make_arm("e", approach="unspecified"),
         make_arm("f", role="benchmark"), make_arm("g", review="kim2022"),
     )  # fmt: skip
-    small, middle, large = size_bins(arms)
+    small, middle, large = size_bins(ArmTable.of(arms))
     assert (small.original, small.augmented) == ((1, 1), (1, 0))
     assert (middle.original, middle.augmented) == ((0, 1), (0, 1))
     assert (large.original, large.augmented) == ((0, 0), (0, 1))
@@ -115,33 +120,27 @@ def test_a_habit_that_lost_its_comparisons_stands_beside_them(corpus: Corpus) ->
 
 
 @pytest.mark.parametrize(
-    ("pairs", "shown"),
+    ("standing", "shown"),
     [
-        ((), False),
-        ((LOST,), True),
-        ((replace(LOST, weight=0.2),), True),
-        ((replace(LOST, winner="AlexNet", winner_family="AlexNet", loser_family="ResNet"),), False),
+        (NEVER_MET, False),
+        (LOST, True),
+        (FamilyStanding(close=(0, 0), weighted=(0, 0.2)), True),
+        (FamilyStanding(close=(1, 0), weighted=(0.9, 0)), False),
         # A close win counts for more than any number of distant losses.
-        (
-            (
-                replace(LOST, winner="AlexNet", winner_family="AlexNet", loser_family="VGGNet"),
-                *(replace(LOST, study_key=f"s{n}", weight=0.3) for n in range(9)),
-            ),
-            False,
-        ),
+        (FamilyStanding(close=(1, 0), weighted=(0.9, 2.7)), False),
     ],
 )
 def test_comparisons_close_to_the_task_decide_before_all_others(
-    corpus: Corpus, pairs: tuple[Comparison, ...], shown: bool
+    corpus: Corpus, standing: FamilyStanding, shown: bool
 ) -> None:
     profile = TaskProfile(modality="mri", anatomy="brain", n_images=3000)
-    assert bool(topics(found(corpus, profile, pairs=pairs), "AlexNet is often")) is shown
+    assert bool(topics(found(corpus, profile, standing=standing), "AlexNet is often")) is shown
 
 
 def test_a_habit_over_all_images_matters_for_the_choice_only(corpus: Corpus) -> None:
     alexnet = choice("AlexNet", "AlexNet")
-    assert not topics(found(corpus, pairs=(LOST,)), "AlexNet is often")
-    assert topics(found(corpus, best=alexnet, pairs=(LOST,)), "AlexNet is often")
+    assert not topics(found(corpus, standing=LOST), "AlexNet is often")
+    assert topics(found(corpus, best=alexnet, standing=LOST), "AlexNet is often")
 
 
 def test_only_rules_that_speak_for_the_choice_are_contested_beside_the_approach(
@@ -153,5 +152,5 @@ def test_only_rules_that_speak_for_the_choice_are_contested_beside_the_approach(
 
 def test_a_disagreement_has_two_sides(corpus: Corpus) -> None:
     assert all(one.supports and one.opposes for one in found(corpus))
-    bare = corpus.model_copy(update={"claims": (), "arms": ()})
+    bare = replace(corpus, claims=(), arms=ArmTable.of(()))
     assert found(bare) == ()

@@ -104,6 +104,23 @@ def test_the_corpus_shows_what_the_rows_show(arms: tuple[ArmRecord, ...]) -> Non
     assert record("DenseNet") == (18, 1)
 
 
+def test_a_family_stands_by_what_it_won_close_to_the_task_and_at_all(
+    make_arm: Callable[..., ArmRecord],
+) -> None:
+    """The same task is 1 alike; another modality of another organ is below 0.7."""
+    far = {"modality": "microscopy", "anatomy": ("skin",)}
+    beaten = {"role": "benchmark", "backbone": "AlexNet", "family": "AlexNet"}
+    pairs = found(
+        make_arm("close"), make_arm("close", **beaten),
+        *(make_arm(key, **far) for key in ("far", "farther")),
+        *(make_arm(key, **far, **beaten) for key in ("far", "farther")),
+    )  # fmt: skip
+    close, weighted = pairs.standing("VGGNet")
+    assert close == (1, 0)
+    assert 1 < weighted[0] < 3
+    assert pairs.standing("AlexNet") == (close[::-1], weighted[::-1])
+
+
 @pytest.mark.parametrize("least", [0.0, 0.7])
 @given(
     profile=reference.questions, records=st.lists(reference.arms(), max_size=40) | reference.corpora

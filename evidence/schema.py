@@ -1,8 +1,7 @@
 """The tables of what was published and of our own runs (SQLAlchemy Core; names by convention).
 
-The views ``study_features`` and ``fact`` stand in the migrations; the reviews' own figures stand in
-`evidence.schema_reviews`, what a living review adds in `evidence.schema_living`, controlled
-comparisons in `evidence.schema_benchmarks`.
+The other tables stand in `evidence.schema_reviews`, `evidence.schema_living` and
+`evidence.schema_benchmarks`, the views ``study_features`` and ``fact`` in the migrations.
 """
 
 from typing import Any, get_args

@@ -8,16 +8,35 @@ import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from evidence.errors import EvtlError
 from evtl import render, services
+from evtl.asking import TaskOptions
+from evtl.commands.asking import (
+    AnatomyOption,
+    ApproachesOption,
+    AugmentedOption,
+    AvailableOption,
+    CandidatesOption,
+    ClassesOption,
+    DataOption,
+    GoalOption,
+    JsonOption,
+    ModalityOption,
+    NumberOption,
+    OptionalSeconds,
+    ProbeOption,
+    TaskOption,
+)
 from evtl.lazy import LazyGroup
-from evtl.page import unsteered
+from evtl.page import show, unsteered
 from evtl.render import Format
-from evtl.services import TaskOptions
+
+if TYPE_CHECKING:
+    from recommender.records import Recommendation
 
 app = typer.Typer(
     name="evtl",
@@ -27,24 +46,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Task = Literal["classification", "regression"]
 Device = Literal["auto", "cuda", "cpu"]
-ModalityOption = Annotated[
-    str | None, typer.Option("--modality", help="How the images were made, e.g. ultrasound.")
-]
-AnatomyOption = Annotated[
-    str | None, typer.Option("--anatomy", help="What they show, e.g. breast.")
-]
-NumberOption = Annotated[
-    int | None, typer.Option("--n", help="Number of images, before augmentation.")
-]
-ClassesOption = Annotated[int | None, typer.Option("--classes", help="Number of classes.")]
-TaskOption = Annotated[Task, typer.Option("--task", help="What is to be learned.")]
-AugmentedOption = Annotated[
-    int | None, typer.Option("--augmented-n", help="Number of images after augmentation.")
-]
 DeviceOption = Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def _version(wanted: bool) -> None:
@@ -62,7 +65,7 @@ def evtl(
     """Which pretrained network, transferred how? Published evidence, advice, training."""
 
 
-@app.command()
+@app.command(cls=OptionalSeconds)
 def recommend(
     modality: ModalityOption = None,
     n: NumberOption = None,
@@ -70,6 +73,12 @@ def recommend(
     classes: ClassesOption = None,
     task: TaskOption = "classification",
     augmented_n: AugmentedOption = None,
+    goal: GoalOption = "balanced",
+    candidates: CandidatesOption = None,
+    approaches: ApproachesOption = None,
+    available: AvailableOption = False,
+    data: DataOption = None,
+    probe: ProbeOption = None,
     top: Annotated[int, typer.Option(min=1, help="Choices to show.")] = 5,
     as_json: JsonOption = False,
     save: Annotated[Path | None, typer.Option(help="Write the training plan here.")] = None,
@@ -78,19 +87,63 @@ def recommend(
 
     Example: evtl recommend --modality ultrasound --n 800 --anatomy breast --save plan.json
     """
-    if n is None:
-        msg = "missing: how many images are there?"
-        raise typer.BadParameter(msg, param_hint="--n")
-    found = services.recommend(TaskOptions(modality, n, anatomy, classes, task, augmented_n))
+    options = TaskOptions(
+        modality, n, anatomy, classes, task, augmented_n, goal, candidates, approaches, available
+    )
+    found = _answered(options, data, probe)
+    from evtl.render_recommendation import recommendation  # noqa: PLC0415
+
     if save is not None:
         services.save_plan(found.plan, save)
     if as_json:
         shown = found.model_copy(update={"ranking": found.ranking[:top]})
         typer.echo(shown.model_dump_json(indent=2))
     else:
-        typer.echo(render.recommendation(found, top))
+        typer.echo(recommendation(found, top))
         if save is not None:
             typer.echo(f"\nPlan written to {save}; carry it out: evtl train DATA --plan {save}")
+
+
+@app.command(cls=OptionalSeconds)
+def explain(
+    modality: ModalityOption = None,
+    n: NumberOption = None,
+    anatomy: AnatomyOption = None,
+    classes: ClassesOption = None,
+    task: TaskOption = "classification",
+    augmented_n: AugmentedOption = None,
+    goal: GoalOption = "balanced",
+    candidates: CandidatesOption = None,
+    approaches: ApproachesOption = None,
+    available: AvailableOption = False,
+    data: DataOption = None,
+    probe: ProbeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show in full how an answer comes about: every weight, data set, study, rule and claim.
+
+    Example: evtl explain --modality ultrasound --n 800 --anatomy breast
+    """
+    from evtl import render_explanation  # noqa: PLC0415  (only where it is asked for)
+
+    options = TaskOptions(
+        modality, n, anatomy, classes, task, augmented_n, goal, candidates, approaches, available
+    )
+    found = _answered(options, data, probe)
+    show(found.model_dump_json(indent=2) if as_json else render_explanation.explanation(found))
+
+
+def _answered(options: TaskOptions, data: Path | None, probe: float | None) -> "Recommendation":
+    """The answer, with a progress bar where images are tried."""
+    if data is None:
+        if options.n_images is None:
+            msg = "missing: how many images are there? Or name their folder with --data"
+            raise typer.BadParameter(msg, param_hint="--n")
+        return services.recommend(options, None, probe)
+    from evtl.progress import progress_bar  # noqa: PLC0415  (rich only where a bar is drawn)
+
+    with progress_bar() as progress:
+        return services.recommend(options, data, probe, progress)
 
 
 @app.command()
@@ -119,6 +172,10 @@ def train(
     classes: ClassesOption = None,
     task: TaskOption = "classification",
     augmented_n: AugmentedOption = None,
+    goal: GoalOption = "balanced",
+    candidates: CandidatesOption = None,
+    approaches: ApproachesOption = None,
+    available: AvailableOption = False,
     plan: Annotated[Path | None, typer.Option(help="Carry out this plan instead.")] = None,
     device: DeviceOption = "auto",
     epochs: Annotated[int | None, typer.Option(help="Epochs of fine-tuning.")] = None,
@@ -134,7 +191,9 @@ def train(
     """
     from evtl.progress import progress_bar  # noqa: PLC0415  (rich only where a bar is drawn)
 
-    options = TaskOptions(modality, n, anatomy, classes, task, augmented_n)
+    options = TaskOptions(
+        modality, n, anatomy, classes, task, augmented_n, goal, candidates, approaches, available
+    )
     with progress_bar() as progress:
         result, folder = services.train(
             data, options, plan, seed=seed, epochs=epochs, device=device, out=out,

@@ -6,7 +6,7 @@ import json
 import math
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -14,7 +14,6 @@ from evidence.errors import QueryRefusedError
 from evidence.questions import Answer
 from evidence.records import RunRecord
 from evtl.page import unsteered, whole
-from recommender.records import Choice, Cost, Disagreement, Recommendation
 
 WIDTH = 96
 
@@ -81,14 +80,6 @@ def printable(text: str) -> str:
     return unsteered(text).replace("\n", " ")
 
 
-def recommendation(found: Recommendation, top: int) -> str:
-    """The whole answer in words, at most `WIDTH` columns but for the table."""
-    return "\n".join(
-        line if "  " in line.strip() and not line.startswith("    ") else wrapped(line)
-        for line in _paragraphs(found, top)
-    )
-
-
 def wrapped(line: str) -> str:
     """A line in lines of `WIDTH` columns, continued two further in."""
     text = printable(line).lstrip(" ")
@@ -97,90 +88,6 @@ def wrapped(line: str) -> str:
         text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ",
         break_long_words=False, break_on_hyphens=False, replace_whitespace=False,
     )  # fmt: skip
-
-
-def _paragraphs(found: Recommendation, top: int) -> Iterator[str]:
-    profile, best, plan = found.profile, found.ranking[0], found.plan
-    task = [profile.modality, profile.anatomy, f"{profile.n_images} images"]
-    task += [f"{profile.n_classes} classes"] if profile.n_classes else []
-    task += [profile.task] if profile.task == "regression" else []
-    yield f"Question: {', '.join(word for word in task if word)}"
-    yield f"\nRanking (best {min(top, len(found.ranking))} of {len(found.ranking)})"
-    rows = [_ranked(choice) for choice in found.ranking[:top]]
-    yield table(["", "backbone", "approach", "head", "score", *best.parts, "compute"], rows)
-    yield (
-        f"\nPlan: {best.backbone}, pretrained on ImageNet, {_words(best.approach)}, head "
-        f"{best.head}, augmentation {plan.augmentation}, {plan.backbone.input_px} px"
-    )
-    yield f"Cost: {_cost(best.cost)}"
-    yield "\nWhy"
-    yield from _why(best)
-    yield "\nWhat similar studies report (their authors' best, so optimistic)"
-    yield f"  {_expected(found)}"
-    yield f"\nCertainty: {found.certainty.level}"
-    yield from (f"  - {reason}" for reason in found.certainty.reasons)
-    if found.disagreements:
-        yield "\nWhere the reviews disagree here"
-        for item in found.disagreements:
-            yield from _disagreement(item)
-    if found.warnings:
-        yield "\nMind"
-        yield from (f"  - {text}" for text in found.warnings)
-
-
-def _words(approach: str) -> str:
-    names = {
-        "feature_extractor": "frozen as feature extractor",
-        "feature_extractor_hybrid": "frozen, classical classifier on its features",
-        "fine_tuning_from_scratch": "full fine-tuning",
-    }
-    return names.get(approach, approach)
-
-
-def _ranked(choice: Choice) -> list[str]:
-    parts = [f"{value:+.2f}" for value in choice.parts.values()]
-    score = f"{choice.score:.3f}"
-    compute = f"{choice.cost.relative:g}x"
-    row = [str(choice.rank), choice.backbone, choice.approach, choice.head, score]
-    return [*row, *parts, compute]
-
-
-def _cost(cost: Cost) -> str:
-    text = (
-        f"{cost.n_macs / 1e12:.1f} T multiply-accumulates, "
-        f"{cost.relative:g} times the cheapest choice"
-    )
-    if cost.seconds is not None:
-        text += f"; about {cost.seconds:g} s, judged by the runs recorded here"
-    return text
-
-
-def _why(best: Choice) -> Iterator[str]:
-    for rule in best.rules:
-        yield f"  rule {rule.id} (strength {rule.strength:g}): {rule.statement}"
-        places = dict.fromkeys(f"{claim.review}, {claim.section}" for claim in rule.claims)
-        yield f"    [{' | '.join(places)}]"
-    for study in best.studies:
-        yield f"  study {study.similarity:.2f} alike: {study.citation}"
-        yield f"    [{study.locator}] used {study.used}"
-    if not best.rules and not best.studies:
-        yield "  no rule and no near study speaks for it; it ranks first by comparisons and cost"
-
-
-def _expected(found: Recommendation) -> str:
-    expected = found.expected
-    if expected.metric is None:
-        return "no close study reports a plain number"
-    return (
-        f"{expected.metric} {expected.low:g} to {expected.high:g}, median {expected.median:g}, "
-        f"{expected.n_studies} studies"
-    )
-
-
-def _disagreement(item: Disagreement) -> Iterator[str]:
-    yield f"  {item.topic}"
-    yield from (f"    for     [{s.review}, {s.section}] {s.statement}" for s in item.supports)
-    yield from (f"    against [{s.review}, {s.section}] {s.statement}" for s in item.opposes)
 
 
 def metrics(values: dict[str, dict[str, Any]]) -> str:

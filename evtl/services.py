@@ -1,18 +1,17 @@
 """One function per use case, shared by every face of evtl. Nothing here prints."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from evidence import queries, questions
 from evidence.errors import EvidenceError
 from evidence.questions import Answer
-from evidence.records import RunRecord, TaskProfile
+from evidence.records import RunRecord
 from evidence.store import Store
-from evidence.vocabulary import ANATOMY, MODALITY
+from evtl.asking import TaskOptions, explain_invalid, question
 from recommender.errors import RecommendationError
 from recommender.plan import TrainingPlan, read_plan
 from recommender.records import Recommendation
@@ -23,66 +22,37 @@ if TYPE_CHECKING:  # torch must not be imported to recommend
     from trainer.runs import RunFolder, RunResult
 
 
-@dataclass(frozen=True)
-class TaskOptions:
-    """A task in the words of the user; `training_plan` and `task_profile` make it exact."""
+def recommend(
+    options: TaskOptions,
+    data: Path | None = None,
+    probe_s: float | None = None,
+    progress: "Progress | None" = None,
+) -> Recommendation:
+    """Answer a question from the store, and from the user's images where they are given.
 
-    modality: str | None = None
-    n_images: int | None = None
-    anatomy: str | None = None
-    n_classes: int | None = None
-    task: str = "classification"
-    n_augmented: int | None = None
-
-
-def task_profile(options: TaskOptions) -> TaskProfile:
-    """Exact question from what was typed.
+    Parameters
+    ----------
+    data : pathlib.Path or None
+        Folder of images: what it holds replaces what would be guessed.
+    probe_s : float or None
+        Seconds in which the first candidates are tried on the images.
 
     Raises
     ------
-    UnknownTermError
-        Modality or anatomy is in no vocabulary; the message names near terms.
-    RecommendationError
-        A number is out of range, or options contradict each other.
+    EvtlError
+        The options contradict each other or the images, or the images cannot be used.
     """
-    if options.modality is None:
-        msg = "--modality is missing: name how the images were made, e.g. --modality ultrasound"
-        raise RecommendationError(msg)
-    fields: dict[str, Any] = {
-        "modality": MODALITY.resolve(options.modality),
-        "anatomy": ANATOMY.resolve(options.anatomy) if options.anatomy is not None else None,
-        "n_images": options.n_images,
-        "n_classes": options.n_classes,
-        "task": options.task,
-        "n_augmented": options.n_augmented,
-    }
-    try:
-        return TaskProfile(**fields)
-    except ValidationError as error:
-        raise RecommendationError(_explain(error)) from error
+    from recommender.answering import recommend as answer  # noqa: PLC0415  (numpy only here)
 
+    corpus = queries.corpus(Store())
+    if data is None:
+        if probe_s is not None:
+            msg = "--probe tries candidates on images: name their folder with --data"
+            raise RecommendationError(msg)
+        return answer(question(options, corpus), corpus)
+    from evtl.probing import on_images  # noqa: PLC0415  (torch only with images)
 
-_OPTION_NAMES = {
-    "n_images": "--n", "n_classes": "--classes", "n_augmented": "--augmented-n", "task": "--task",
-}  # fmt: skip
-
-
-def _explain(error: ValidationError) -> str:
-    lines = []
-    for detail in error.errors():
-        field = str(detail["loc"][0]) if detail["loc"] else ""
-        where = f"{_OPTION_NAMES.get(field, field)}: found {detail['input']}; " if field else ""
-        lines.append(where + detail["msg"].removeprefix("Value error, "))
-    return "; ".join(lines)
-
-
-def recommend(options: TaskOptions) -> Recommendation:
-    """Answer a question from the store."""
-    from recommender.answering import recommend as answer  # noqa: PLC0415  (numpy only to recommend)
-    from recommender.ranking import Question  # noqa: PLC0415
-
-    profile = task_profile(options)
-    return answer(Question(profile), queries.corpus(Store()))
+    return on_images(options, corpus, data, probe_s, progress)
 
 
 def save_plan(plan: TrainingPlan, path: Path) -> None:
@@ -131,7 +101,7 @@ def training_plan(
         The options contradict the data, or a plan file comes with task options.
     """
     if plan_file is None:
-        plan = recommend(_seen(images, options)).plan
+        plan = _recommended(images, options)
     elif options != TaskOptions():
         msg = "--plan already holds the task: leave out --modality, --anatomy, --classes, ..."
         raise RecommendationError(msg)
@@ -142,7 +112,14 @@ def training_plan(
     try:
         return TrainingPlan.model_validate(plan.model_dump() | changes)
     except ValidationError as error:
-        raise RecommendationError(_explain(error)) from error
+        raise RecommendationError(explain_invalid(error)) from error
+
+
+def _recommended(images: "ImageSet", options: TaskOptions) -> TrainingPlan:
+    from recommender.answering import recommend as answer  # noqa: PLC0415  (numpy only here)
+
+    corpus = queries.corpus(Store())
+    return answer(question(options, corpus, images), corpus).plan
 
 
 def _for_these(images: "ImageSet", plan: TrainingPlan) -> TrainingPlan:
@@ -151,24 +128,6 @@ def _for_these(images: "ImageSet", plan: TrainingPlan) -> TrainingPlan:
         msg = f"the plan is for {stated} classes, the data hold {found}"
         raise RecommendationError(msg)
     return plan
-
-
-def _seen(images: "ImageSet", options: TaskOptions) -> TaskOptions:
-    """The task with what the data themselves say: number of images and classes."""
-    n_images, n_classes = len(images.files), len(images.classes)
-    stated = (("--n", options.n_images, n_images), ("--classes", options.n_classes, n_classes))
-    for option, said, found in stated:
-        if said is not None and said != found:
-            msg = f"{option} says {said}, the data hold {found}; leave the option out"
-            raise RecommendationError(msg)
-    return TaskOptions(
-        modality=options.modality,
-        n_images=n_images,
-        anatomy=options.anatomy,
-        n_classes=None if options.task == "regression" else n_classes,
-        task=options.task,
-        n_augmented=options.n_augmented,
-    )
 
 
 def train(

@@ -9,6 +9,7 @@ from recommender import doubt
 from recommender.advice import advise
 from recommender.certainty import certainty
 from recommender.citing import cited_rule, supporting
+from recommender.derivation import derivation
 from recommender.disagreements import disagreements, size_bins
 from recommender.plan import PlanEvidence, TrainingPlan, make_plan
 from recommender.ranking import Gathered, Question, gather, order, price, scores
@@ -56,7 +57,7 @@ def recommend(question: Question, corpus: Corpus) -> Recommendation:
         runner_up=second,
         alternatives=_alternatives(evidence, ranked[0]),
         plan=_plan(evidence, ranked, best),
-        expected=doubt.expected(literature.near),
+        expected=doubt.expected(literature.reporting),
         certainty=certainty(best, second, evidence),
         disagreements=disagreements(
             question.profile,
@@ -77,6 +78,7 @@ def recommend(question: Question, corpus: Corpus) -> Recommendation:
             question.class_sizes,
         ),
         warnings=doubt.warnings(question.profile, best, literature.near),
+        derivation=derivation(evidence, ranked[0]),
         corpus_digest=corpus.digest,
     )
 
@@ -118,11 +120,16 @@ def _choices(evidence: Gathered, ranked: tuple[int, ...]) -> tuple[Choice, ...]:
 
 def _cost(evidence: Gathered, n: int) -> Cost:
     macs = evidence.n_macs[n]
-    speed = evidence.speed.get(evidence.standing.configurations[n].approach)
+    approach = evidence.standing.configurations[n].approach
+    training = evidence.candidates[n], approach, evidence.question.profile.n_images
+    seconds, memory = evidence.learned.seconds(*training), evidence.learned.memory_mb(*training)
     return Cost(
         n_macs=int(macs),
         relative=round(float(macs / evidence.n_macs.min()), 2),
-        seconds=None if speed is None else round(speed * float(macs), 1),
+        seconds=None if seconds is None else round(seconds.value, 1),
+        memory_mb=None if memory is None else round(memory.value),
+        n_runs=0 if seconds is None else seconds.n_runs,
+        spread=None if seconds is None or seconds.spread is None else round(seconds.spread, 2),
     )
 
 

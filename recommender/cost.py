@@ -1,6 +1,9 @@
-"""What training a configuration takes, in multiply-accumulates and, where we ran it, seconds."""
+"""What training a configuration takes: operations counted, seconds and memory learned from runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
 
 from evidence.records import Backbone, RunRecord
 from evidence.vocabulary import Approach
@@ -8,6 +11,15 @@ from recommender.plan import EPOCHS, TEST_FRACTION
 
 #: A backward pass computes gradients for inputs and for weights: twice the forward pass.
 PASSES_TRAINED = 3
+#: Numbers kept of a trained parameter: itself, its gradient, the two moments of AdamW.
+NUMBERS_TRAINED = 4
+#: Below this share of its largest value a determinant is that of runs of one size only.
+_SINGULAR = 1e-9
+
+
+def is_frozen(approach: Approach) -> bool:
+    """Whether an approach sees every image once and trains a head alone."""
+    return approach.startswith("feature_extractor")
 
 
 def training_macs(backbone: Backbone, approach: Approach, n_images: int) -> int:
@@ -16,24 +28,165 @@ def training_macs(backbone: Backbone, approach: Approach, n_images: int) -> int:
         msg = f"{backbone.name} has no counted operations"
         raise ValueError(msg)
     forward = backbone.n_macs * n_images
-    if approach.startswith("feature_extractor"):
+    if is_frozen(approach):
         return forward
     return round(forward * (1 - TEST_FRACTION) * EPOCHS * PASSES_TRAINED)
 
 
-def seconds_per_mac(
-    runs: Sequence[RunRecord], backbones: Mapping[str, Backbone]
-) -> dict[str, float]:
-    """Best speed of our own finished runs on the device used last, per approach.
+def held_bytes(backbone: Backbone, approach: Approach, n_images: int) -> int:
+    """Bytes of what is held while training: every image's pixels, and the parameters."""
+    if backbone.n_parameters is None or backbone.input_px is None:
+        msg = f"{backbone.name} has no counted parameters"
+        raise ValueError(msg)
+    numbers = 1 if is_frozen(approach) else NUMBERS_TRAINED
+    return n_images * 3 * backbone.input_px**2 + 4 * numbers * backbone.n_parameters
 
-    The best, because a run's seconds hold a start-up that does not grow with the images and that
-    weighs least in the largest runs.
+
+class Estimate(NamedTuple):
+    """A prediction, and how far it can be trusted.
+
+    Attributes
+    ----------
+    value : float
+        In the unit of what was measured.
+    n_runs : int
+        Runs that it rests on.
+    spread : float or None
+        Every run lay within this factor of what the others predict for it; None for one run.
+    """
+
+    value: float
+    n_runs: int
+    spread: float | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a training of size zero takes, and how that grows; neither is negative."""
+
+    start: float
+    slope: float
+    n_runs: int
+    spread: float | None
+
+    def at(self, size: float) -> Estimate:
+        """Prediction for one size."""
+        return Estimate(self.start + self.slope * size, self.n_runs, self.spread)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What recorded runs say of trainings on the device used last.
+
+    Frozen and trained backbones are apart, because most of a frozen training is not training.
+    """
+
+    seconds_by_class: Mapping[bool, Line]
+    memory_by_class: Mapping[bool, Line]
+
+    def seconds(self, backbone: Backbone, approach: Approach, n_images: int) -> Estimate | None:
+        """Wall time of a training; None where no run was alike."""
+        line = self.seconds_by_class.get(is_frozen(approach))
+        return None if line is None else line.at(training_macs(backbone, approach, n_images))
+
+    def memory_mb(self, backbone: Backbone, approach: Approach, n_images: int) -> Estimate | None:
+        """Most memory that a training takes, in 10^6 bytes; None where no run was alike."""
+        line = self.memory_by_class.get(is_frozen(approach))
+        return None if line is None else line.at(held_bytes(backbone, approach, n_images))
+
+
+def learn(runs: Iterable[RunRecord], backbones: Mapping[str, Backbone]) -> Learned:
+    """Learn from our own finished runs on the device of the last of them, in any order.
+
+    Parameters
+    ----------
+    backbones : mapping
+        Name -> backbone; runs of others, or of those without counted operations, say nothing.
     """
     finished = [run for run in runs if run.status == "finished"]
-    speeds: dict[str, float] = {}
-    for run in finished:
-        backbone = backbones.get(run.backbone)
-        if run.device == finished[-1].device and backbone is not None and backbone.n_macs:
-            speed = run.seconds / training_macs(backbone, run.approach, run.n_images)
-            speeds[run.approach] = min(speed, speeds.get(run.approach, speed))
-    return speeds
+    last = max(finished, key=lambda run: (run.started_at, run.run_id), default=None)
+    used = [
+        (run, backbones[run.backbone])
+        for run in finished
+        if last is not None and run.device == last.device
+        if run.backbone in backbones and backbones[run.backbone].library
+    ]
+    return Learned(
+        _by_class(used, training_macs, lambda run: run.seconds),
+        _by_class(used, held_bytes, lambda run: run.peak_memory_mb),
+    )
+
+
+def _by_class(
+    runs: Sequence[tuple[RunRecord, Backbone]],
+    size: Callable[[Backbone, Approach, int], int],
+    measured: Callable[[RunRecord], float | None],
+) -> dict[bool, Line]:
+    points: dict[bool, list[tuple[float, float]]] = {}
+    for run, backbone in runs:
+        value = measured(run)
+        if value is not None and value > 0:
+            point = (float(size(backbone, run.approach, run.n_images)), value)
+            points.setdefault(is_frozen(run.approach), []).append(point)
+    return {frozen: fit(sorted(found)) for frozen, found in points.items()}
+
+
+def fit(points: Sequence[tuple[float, float]]) -> Line:
+    """Line through measured values that is nearest to them in proportion.
+
+    Least squares of the relative errors with both coefficients at least 0 (Lawson and Hanson 1974,
+    Solving Least Squares Problems, ch. 23). From runs of one size only, what is taken is in
+    proportion to the size.
+
+    Parameters
+    ----------
+    points : sequence of (size, value)
+        At least one; all positive.
+    """
+    unit = max(size for size, _ in points)
+    rows = [_Sums.of(size / unit, value) for size, value in points]
+    before = [*accumulate(rows, _Sums.plus, initial=_Sums())]
+    after = [*accumulate(reversed(rows), _Sums.plus, initial=_Sums())][-2::-1]
+    start, slope = before[-1].solved()
+    # Each run against the line of all others; taking it from the total would lose digits.
+    others = [some.plus(rest) for some, rest in zip(before, after, strict=False)]
+    factors = [line.factor(row) for line, row in zip(others, rows, strict=True) if line.size]
+    return Line(start, slope / unit, len(rows), max(factors, default=None))
+
+
+class _Sums(NamedTuple):
+    """Sums over runs of what the normal equations need; a row is ``(1 / value, size / value)``."""
+
+    one: float = 0.0
+    cross: float = 0.0
+    size: float = 0.0
+    to_one: float = 0.0
+    to_size: float = 0.0
+
+    @classmethod
+    def of(cls, size: float, value: float) -> "_Sums":
+        one, scaled = 1 / value, size / value
+        return cls(one * one, one * scaled, scaled * scaled, one, scaled)
+
+    def plus(self, more: "_Sums") -> "_Sums":
+        return _Sums(*(a + b for a, b in zip(self, more, strict=True)))
+
+    def solved(self) -> tuple[float, float]:
+        determinant = self.one * self.size - self.cross**2
+        if determinant <= _SINGULAR * self.one * self.size:
+            return 0.0, self.to_size / self.size
+        start = (self.to_one * self.size - self.to_size * self.cross) / determinant
+        slope = (self.to_size * self.one - self.to_one * self.cross) / determinant
+        if start >= 0 and slope >= 0:
+            return start, slope
+        # One of them would be negative: the better of the two lines that go without it.
+        constant, proportional = self.to_one**2 / self.one, self.to_size**2 / self.size
+        if constant > proportional:
+            return self.to_one / self.one, 0.0
+        return 0.0, self.to_size / self.size
+
+    def factor(self, row: "_Sums") -> float:
+        """By which factor the run of `row` lies off the line of these sums, at least 1."""
+        start, slope = self.solved()
+        ratio = start * row.to_one + slope * row.to_size
+        return max(ratio, 1 / ratio)

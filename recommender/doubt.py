@@ -5,35 +5,51 @@ from collections.abc import Sequence
 from statistics import median
 
 from evidence.records import TaskProfile
-from evidence.vocabulary import MODALITY, Metric
+from evidence.vocabulary import MODALITY, RATES, Metric
 from recommender.neighbours import Neighbour
+from recommender.prediction_interval import prediction_interval
 from recommender.records import Choice, Expected
 from recommender.similarity import CLOSE
 
+#: Share of further studies that an expected interval is to hold.
+LEVEL = 0.8
+
 
 def expected(near: Sequence[Neighbour]) -> Expected:
-    """Range of the metric that most of the close studies report as a plain number."""
-    values: dict[Metric, list[float]] = {}
-    for neighbour in near:
-        if neighbour.similarity >= CLOSE:
-            found = {
-                evaluation.metric: evaluation.value
-                for evaluation in neighbour.arms[0].evaluations
-                if evaluation.operator == "="
-            }
-            for metric, value in found.items():
-                values.setdefault(metric, []).append(value)
-    if not values:
+    """Where a further study's value of the metric that most close studies report may lie.
+
+    Parameters
+    ----------
+    near : sequence of Neighbour
+        The most similar studies, not only the close ones: each counts by its likeness. Nothing is
+        expected where none is close.
+    """
+    close = [n for n in near if n.similarity >= CLOSE]
+    counts = Counter(metric for neighbour in close for metric in _plain_values(neighbour))
+    if not counts:
         return Expected(metric=None, low=None, median=None, high=None, n_studies=0)
-    metric = max(sorted(values), key=lambda name: len(values[name]))
-    numbers = values[metric]
+    metric = max(sorted(counts), key=lambda name: counts[name])
+    pairs = [(v[metric], n.similarity) for n in near if metric in (v := _plain_values(n))]
+    values, similarities = zip(*pairs, strict=True)
+    interval = prediction_interval(values, similarities, LEVEL)
     return Expected(
         metric=metric,
-        low=min(numbers),
-        median=round(median(numbers), 4),
-        high=max(numbers),
-        n_studies=len(numbers),
+        low=round(interval.low, 4),
+        median=round(median(values), 4),
+        high=round(interval.high, 4),
+        level=LEVEL,
+        n_studies=len(values),
     )
+
+
+def _plain_values(neighbour: Neighbour) -> dict[Metric, float]:
+    """The first plain value of each rate that a study reports, in any review."""
+    found: dict[Metric, float] = {}
+    for arm in neighbour.arms:
+        for one in arm.evaluations:
+            if one.operator == "=" and one.metric in RATES:
+                found.setdefault(one.metric, one.value)
+    return found
 
 
 def warnings(profile: TaskProfile, best: Choice, near: Sequence[Neighbour]) -> tuple[str, ...]:

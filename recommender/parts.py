@@ -10,13 +10,16 @@ import numpy.typing as npt
 from evidence.records import Corpus, TaskProfile
 from recommender.configuration import Configuration
 from recommender.headtohead import Comparisons, comparisons, strength
-from recommender.neighbours import Neighbour, by_study, shares
+from recommender.neighbours import K, Neighbour, by_study, shares
 from recommender.rules import Rule, load_rules
 
 Array = npt.NDArray[np.float64]
 
 #: Parts that the literature gives; `controlled` comes from measured tables and own runs.
 LITERATURE = ("neighbours", "rules", "head_to_head")
+#: Similar studies whose reported values make the expected interval: it needs about ten that report
+#: one metric, and a third do.
+REPORTING = 60
 PARTS = ("controlled", *LITERATURE)
 
 
@@ -25,6 +28,7 @@ class Literature:
     """What the reviews' studies and rules hold on one question."""
 
     near: tuple[Neighbour, ...]
+    reporting: tuple[Neighbour, ...]
     prevalence: Mapping[str, Mapping[str, float]]
     pairs: Comparisons
     rules: tuple[Rule, ...]
@@ -32,9 +36,11 @@ class Literature:
     @classmethod
     def on(cls, profile: TaskProfile, corpus: Corpus) -> "Literature":
         """What the corpus holds on a question."""
-        near = by_study(profile, corpus.arms)
+        reporting = by_study(profile, corpus.arms, REPORTING)
+        near = reporting[:K]
         return cls(
             near=near,
+            reporting=reporting,
             prevalence={
                 "backbone": shares(near, corpus.arms, "backbone"),
                 "family": shares(near, corpus.arms, "family"),

@@ -19,7 +19,7 @@ from recommender.configuration import (
     of_table,
 )
 from recommender.controlled import pooled, usable
-from recommender.cost import seconds_per_mac, training_macs
+from recommender.cost import Learned, learn, training_macs
 from recommender.errors import RecommendationError
 from recommender.measured import Measured, standard_error, updated
 from recommender.parts import PARTS, Literature
@@ -111,7 +111,7 @@ class Gathered:
     observations: tuple[Observation, ...]
     measured: tuple[Measured, ...]
     n_macs: Array
-    speed: Mapping[str, float]
+    learned: Learned
     claims: Mapping[str, Claim] = field(repr=False)
 
 
@@ -146,7 +146,7 @@ def gather(question: Question, corpus: Corpus, weights: Weights | None = None) -
         n_macs=np.array(
             [training_macs(b, c.approach, question.profile.n_images) for b, c in pairs], dtype=float
         ),
-        speed=seconds_per_mac(corpus.runs, by_name),
+        learned=learn(corpus.runs, by_name),
         claims={claim.key: claim for claim in corpus.claims},
     )
 

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import JsonValue
+
 from evidence.records import Record, TaskProfile
 from evidence.vocabulary import Approach, Head, Initialisation
 from recommender.plan import TrainingPlan
@@ -52,13 +54,21 @@ class Cost(Record):
         Multiply-accumulates of all forward and backward passes, counted, not measured.
     relative : float
         The same, as a multiple of the cheapest choice.
-    seconds : float or None
-        Scaled from our own recorded runs of the same approach; None where there are none.
+    seconds, memory_mb : float or None
+        Learned from our own recorded runs on the device used last, of frozen or of trained
+        backbones as this one is; None where there are none. Memory is in 10^6 bytes.
+    n_runs : int
+        Runs that `seconds` rests on.
+    spread : float or None
+        Each of these runs took what the others predict within this factor; None below two.
     """
 
     n_macs: int
     relative: float
     seconds: float | None = None
+    memory_mb: float | None = None
+    n_runs: int = 0
+    spread: float | None = None
 
 
 class Choice(Record):
@@ -80,13 +90,15 @@ class Choice(Record):
 class Expected(Record):
     """What similar studies report: best values by their own authors, so optimistic.
 
-    Only values printed as such count; lower bounds and ranges are left out.
+    Only values printed as such count; lower bounds and ranges are left out. From `low` to `high`
+    the value of a further study lies as often as `level` says (a bound of 0 or 1 says nothing).
     """
 
     metric: str | None
     low: float | None
     median: float | None
     high: float | None
+    level: float | None = None
     n_studies: int
 
 
@@ -205,8 +217,66 @@ class Advice(Record):
     checks: tuple[Setting, ...]
 
 
+class ControlledEvidence(Record):
+    """What one data set of a controlled table says for the choice.
+
+    Attributes
+    ----------
+    likeness : float
+        How far the data set's own effects are shared with the question, in [0, 1].
+    points : float
+        Its part of the expected score of the choice, in points of AUC, before centring.
+    """
+
+    table: str
+    dataset: str
+    modality: str | None
+    likeness: float
+    points: float
+
+
+class FiredRule(CitedRule):
+    """A rule whose conditions hold, with the claims against it."""
+
+    against: tuple[CitedClaim, ...]
+
+
+class Derivation(Record):
+    """How the order came about: every number that decided, and all that was looked at.
+
+    Attributes
+    ----------
+    weights : dict of str to float
+        Of each part; fitted, 0 where a part added nothing on data sets that were left out.
+    points : float
+        Points of AUC per unit of score.
+    own, sides : float and dict
+        Share of an effect that a task has to itself, and what makes tasks alike.
+    price : float
+        Points that ten times the computation must bring for the goal.
+    controlled : tuple of ControlledEvidence
+        Of the choice, the weightiest first.
+    studies : tuple of CitedStudy
+        The nearest published studies.
+    rules : tuple of FiredRule
+        All whose conditions hold.
+    """
+
+    weights: dict[str, float]
+    points: float
+    own: float
+    sides: dict[str, float]
+    price: float
+    controlled: tuple[ControlledEvidence, ...]
+    studies: tuple[CitedStudy, ...]
+    rules: tuple[FiredRule, ...]
+
+
 class Recommendation(Record):
-    """The whole answer; `corpus_digest` says on which corpus it rests."""
+    """The whole answer; `corpus_digest` says on which corpus it rests.
+
+    `fingerprint` and `probe` are what was seen of and measured on the user's images.
+    """
 
     schema_version: Literal[1] = 1
     profile: TaskProfile
@@ -220,4 +290,7 @@ class Recommendation(Record):
     disagreements: tuple[Disagreement, ...]
     advice: Advice
     warnings: tuple[str, ...]
+    derivation: Derivation
     corpus_digest: str
+    fingerprint: JsonValue = None
+    probe: JsonValue = None

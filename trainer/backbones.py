@@ -30,6 +30,7 @@ from safetensors.torch import load_file
 from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
 
+from evidence.backbone_names import SUPERVISED
 from recommender.plan import PlannedBackbone, TrainingPlan
 from trainer.errors import TrainingError
 
@@ -168,10 +169,19 @@ def _in_folder(backbone: PlannedBackbone) -> Path | None:
     if not root.exists():
         msg = f"EVTL_WEIGHTS_DIR {place}: no such file or folder"
         raise TrainingError(msg)
-    names = (backbone.model, backbone.model.partition(".")[0])
+    names = _file_names(backbone.model)
     if root.is_file():
         return root if root.suffix in SUFFIXES and root.stem in names else None
     return next((path for path in _candidates(root, backbone.model, names) if path.is_file()), None)
+
+
+def _file_names(model: str) -> tuple[str, ...]:
+    """With the tag of the weights; without it only where no label-free weights are meant.
+
+    ``vit_base_patch16_224.safetensors`` does not say that it is a masked autoencoder's.
+    """
+    architecture, _, tag = model.partition(".")
+    return (model, architecture) if SUPERVISED.search(tag) else (model,)
 
 
 def _candidates(root: Path, model: str, names: Sequence[str]) -> Iterator[Path]:

@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ WINDOW_PERCENTILES = (0.5, 99.5)
 MAX_PIXELS = 100_000_000
 
 #: What Pillow raises on broken files of one kind or another.
-_PILLOW_ERRORS = (
+PILLOW_ERRORS = (
     SyntaxError,
     ValueError,
     TypeError,
@@ -78,6 +78,21 @@ class ImageSet:
         """SHA-256 over file names, contents, labels and groups."""
         lines = zip(self.files, self.digests, self.labels, self.groups or self.files, strict=True)
         return hashlib.sha256("\n".join(map(repr, lines)).encode()).hexdigest()
+
+    def pick(self, index: Sequence[int]) -> "ImageSet":
+        """Some of the images, in the order of `index`."""
+
+        def of(values: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(values[number] for number in index)
+
+        return replace(
+            self,
+            files=of(self.files),
+            labels=of(self.labels),
+            groups=None if self.groups is None else of(self.groups),
+            splits=None if self.splits is None else of(self.splits),
+            digests=of(self.digests),
+        )
 
     def units(self) -> tuple[str, ...]:
         """What a split keeps whole: groups, joined where they share a file; copies of a file."""
@@ -231,7 +246,7 @@ def load_image(path: Path, steps: Preprocessing) -> npt.NDArray[np.uint8]:
             upright = ImageOps.exif_transpose(opened)
             method = Image.Resampling[steps.interpolation.upper()]
             return np.asarray(_eight_bit(upright).resize((steps.input_px, steps.input_px), method))
-    except (*_PILLOW_ERRORS, OSError) as error:
+    except (*PILLOW_ERRORS, OSError) as error:
         reason = "empty file" if path.is_file() and not path.stat().st_size else str(error)
         msg = f"{path.name}: {reason.replace(str(path), path.name)}"
         raise TrainingError(msg) from error

@@ -150,3 +150,32 @@ def macro_auc(targets: Targets, probabilities: Probabilities) -> float:
         above = ranks[own, number].sum() - n_own * (n_own + 1) / 2
         areas.append(above / (n_own * (len(targets) - n_own)))
     return float(np.mean(areas))
+
+
+def auc_contributions(targets: Targets, probabilities: Probabilities) -> Probabilities:
+    """How much each image moves the macro AUC above or below its value.
+
+    Their sum is zero; the root of the sum of their squares, summed over each group first, is a
+    standard error of the AUC. The difference of the contributions to two AUCs on the same images
+    does the same for the difference of these AUCs.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+
+    References
+    ----------
+    Placement values: DeLong, DeLong and Clarke-Pearson 1988, doi:10.2307/2531595. Clusters:
+    Obuchowski 1997, doi:10.2307/2533957. Sums over folds: LeDell, Petersen and van der Laan 2015,
+    doi:10.1214/15-EJS1035.
+    """
+    found = np.zeros(len(targets))
+    present = np.unique(targets)
+    for number in present:
+        own = targets == number
+        for members, sign in ((own, 1), (~own, -1)):
+            rank = rankdata(sign * probabilities[:, number])[members]
+            within = rankdata(sign * probabilities[members, number])
+            below = (rank - within) / (len(targets) - len(within))
+            found[members] += (below - below.mean()) / len(within) / len(present)
+    return found

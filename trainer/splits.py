@@ -1,7 +1,7 @@
 """Train, validation and test parts that keep groups whole."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +54,21 @@ def _move(
     order until the share of its images is reached: at least one, and never the last `keep`.
     """
     rng = np.random.default_rng(seed)
-    index = np.flatnonzero(parts == "train")
+    for units in _units_by_class(images, np.flatnonzero(parts == "train"), rng):
+        wanted = fraction * sum(map(len, units))
+        moved = 0
+        for unit in units[:-keep]:
+            # Half a unit more would be nearer to the share than none.
+            if moved and moved + len(unit) / 2 > wanted:
+                break
+            parts[unit] = part
+            moved += len(unit)
+
+
+def _units_by_class(
+    images: ImageSet, index: npt.NDArray[np.int64], rng: np.random.Generator
+) -> Iterator[list[list[int]]]:
+    """Of each class its units in random order: the numbers of their images."""
     members: dict[str, list[int]] = {}
     for image, unit in zip(index, np.array(images.units())[index], strict=True):
         members.setdefault(str(unit), []).append(int(image))
@@ -63,15 +77,46 @@ def _move(
         labels = Counter(images.labels[image] for image in members[unit])
         by_class.setdefault(min(labels, key=lambda label: (-labels[label], label)), []).append(unit)
     for label in sorted(by_class):
-        units = [by_class[label][i] for i in rng.permutation(len(by_class[label]))]
-        wanted = fraction * sum(len(members[unit]) for unit in units)
-        moved = 0
-        for unit in units[:-keep]:
-            # Half a unit more would be nearer to the share than none.
-            if moved and moved + len(members[unit]) / 2 > wanted:
-                break
-            parts[members[unit]] = part
-            moved += len(members[unit])
+        names = by_class[label]
+        yield [members[names[i]] for i in rng.permutation(len(names))]
+
+
+def folds(images: ImageSet, n: int, seed: int) -> npt.NDArray[np.int64]:
+    """Number of the fold of each image: classes spread evenly, groups kept whole.
+
+    Returns
+    -------
+    ndarray of int, shape (N,)
+        From 0 to `n` - 1.
+    """
+    rng = np.random.default_rng(seed)
+    found = np.empty(len(images.files), dtype=np.int64)
+    for units in _units_by_class(images, np.arange(len(found)), rng):
+        filled = np.zeros(n, dtype=np.int64)
+        for unit in units:
+            smallest = int(filled.argmin())
+            found[unit] = smallest
+            filled[smallest] += len(unit)
+    return found
+
+
+def nested_order(images: ImageSet, first: int, seed: int) -> npt.NDArray[np.int64]:
+    """An order of which every beginning is a sample with about the classes of the whole.
+
+    Groups stay together, as far as their images have one label. It begins with `first` groups of
+    each class, so that a short beginning still holds the rare ones.
+
+    Returns
+    -------
+    ndarray of int, shape (N,)
+    """
+    place = np.zeros(len(images.files))
+    rng = np.random.default_rng(seed)
+    for units in _units_by_class(images, np.arange(len(place)), rng):
+        passed = np.cumsum([len(unit) for unit in units]) / sum(map(len, units))
+        for number, unit in enumerate(units[first:], first):
+            place[unit] = passed[number]
+    return np.argsort(place, kind="stable")
 
 
 def crossing(images: ImageSet, parts: Sequence[str]) -> dict[str, int]:

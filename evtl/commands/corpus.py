@@ -10,7 +10,8 @@ from evidence.imports import OWN_REVIEW, Search
 from evidence.releases import NOW
 from evtl import corpus_services as services
 from evtl import render_corpus as render
-from evtl.commands.options import By, FormatOption, JsonOption
+from evtl.commands.asking import JsonOption
+from evtl.commands.options import By, FormatOption
 from evtl.page import show
 from evtl.render import Format
 

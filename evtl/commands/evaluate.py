@@ -8,7 +8,7 @@ import typer
 from evtl import evaluation_services as services
 from evtl import render_evaluation as render
 from evtl import render_tables, table_services
-from evtl.commands.options import GoalOption, JsonOption
+from evtl.commands.asking import GoalOption, JsonOption
 from evtl.page import show
 
 evaluate = typer.Typer(

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from evidence.listing import StudyFilter
 from evtl import corpus_services as services
 from evtl import render_evidence as render
-from evtl.commands.options import FormatOption, JsonOption
+from evtl.commands.asking import JsonOption
+from evtl.commands.options import FormatOption
 from evtl.page import show
 from evtl.render import Format
 

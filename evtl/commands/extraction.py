@@ -8,7 +8,8 @@ import typer
 
 from evtl import render_screening as render
 from evtl import review_services as services
-from evtl.commands.options import By, FormatOption, JsonOption, ReviewOption
+from evtl.commands.asking import JsonOption
+from evtl.commands.options import By, FormatOption, ReviewOption
 from evtl.page import show
 from evtl.render import Format
 from evtl.review_services import Ruling

@@ -7,17 +7,11 @@ import typer
 from evidence.screening import N_REVIEWERS
 from evidence.vocabulary import Stage
 from evtl.render import Format
-from recommender.records import Goal
 
 By = Annotated[
     str | None, typer.Option("--by", help="Who does it; default EVTL_ACTOR, else the login name.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to write the rows.")]
-GoalOption = Annotated[
-    Goal,
-    typer.Option(help="accuracy at any price; balanced: it must be worth its computation; cost."),
-]
 ReviewOption = Annotated[
     str | None, typer.Option("--review", help="Needed where the store holds several.")
 ]

@@ -8,7 +8,8 @@ import typer
 from evidence.screening import N_REVIEWERS, Protocol
 from evtl import render_screening as render
 from evtl import review_services as services
-from evtl.commands.options import FormatOption, JsonOption, ReviewersOption
+from evtl.commands.asking import JsonOption
+from evtl.commands.options import FormatOption, ReviewersOption
 from evtl.page import show
 from evtl.render import Format
 

@@ -9,14 +9,8 @@ from evidence.screening import N_REVIEWERS, Protocol
 from evidence.vocabulary import Decision
 from evtl import render_screening as render
 from evtl import review_services as services
-from evtl.commands.options import (
-    By,
-    FormatOption,
-    JsonOption,
-    ReviewersOption,
-    ReviewOption,
-    StageOption,
-)
+from evtl.commands.asking import JsonOption
+from evtl.commands.options import By, FormatOption, ReviewersOption, ReviewOption, StageOption
 from evtl.page import show
 from evtl.render import Format
 from evtl.review_services import Judgement

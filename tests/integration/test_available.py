@@ -67,6 +67,16 @@ def test_weights_of_other_tags_of_an_architecture_are_not_taken(
     assert available(corpus.backbones) == EMBEDDED
 
 
+def test_a_file_without_a_tag_is_not_taken_for_weights_learned_without_labels(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "vit_base_patch16_224.safetensors").touch()
+    monkeypatch.setenv("EVTL_WEIGHTS_DIR", str(tmp_path))
+    assert available(corpus.backbones) - EMBEDDED == {"ViT-Base-16"}
+    (tmp_path / "vit_base_patch16_224.mae.safetensors").touch()
+    assert available(corpus.backbones) - EMBEDDED == {"ViT-Base-16", "MAE-ViT-B-16"}
+
+
 def test_a_folder_that_is_not_there_is_an_error(
     corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

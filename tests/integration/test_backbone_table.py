@@ -69,7 +69,9 @@ def test_the_trainer_makes_a_row_of_features_of_an_image(row: BackboneRow) -> No
 def test_the_weights_are_published_under_this_name(row: BackboneRow) -> None:
     if row.library == "timm":
         assert row.model in timm.list_pretrained()
-        assert timm.get_pretrained_cfg(row.model).input_size == (3, row.input_px, row.input_px)
+        config = timm.get_pretrained_cfg(row.model)
+        assert config is not None
+        assert config.input_size == (3, row.input_px, row.input_px)
     else:
         assert torchvision.models.get_model_weights(row.model).DEFAULT.url
 

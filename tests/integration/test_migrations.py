@@ -1,5 +1,6 @@
 """The migrations carry the rows both ways, on both databases; opening an older store is enough."""
 
+import json
 import multiprocessing
 import os
 import signal
@@ -13,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Inspector, create_engine, inspect, text
 
-from evidence import export, queries, schema
+from evidence import changes, export, queries, schema
 from evidence.changes import Reason
 from evidence.errors import EvidenceError
 from evidence.imports import Search, import_file
@@ -23,7 +24,7 @@ from evidence.store import HEAD, Store, migrate
 from tests.integration.test_store import RUN
 
 #: Every revision below the newest, downwards.
-OLDER = ("0004", "0003", "0002", "0001", "base")
+OLDER = ("0005", "0004", "0003", "0002", "0001", "base")
 #: An extraction that a user of an older store corrected there, and the columns that have moved.
 OWN = "review = 'morid2022' AND study = 'dawud-2019'"
 MOVED = {"n_images": 2105, "n_augmented": 12636, "n_classes": 3, "class_type": "categorical"}
@@ -212,6 +213,39 @@ def test_only_the_memory_of_a_run_is_lost_on_the_way_back(either: Store) -> None
     migrate(either.url, "0004")
     migrate(either.url, "head")
     assert queries.runs(either) == (RUN,)
+
+
+def test_a_store_with_newer_rows_of_backbones_is_not_taken_down(
+    either: Store, tmp_path: Path
+) -> None:
+    path = tmp_path / "backbones.csv"
+    text = (shipped("data") / "backbones.csv").read_text(encoding="utf-8")
+    path.write_text(text.replace("version not stated", "no version"), encoding="utf-8")
+    import_file(either, path, Search(), Reason("anna", "own", "import"))
+    with pytest.raises(RuntimeError, match="holds 1 change sets of backbones"):
+        migrate(either.url, "0004")
+    assert revision(either) == HEAD
+
+
+def test_rows_of_backbones_changed_in_an_older_store_are_carried_on(either: Store) -> None:
+    old = {
+        "backbone": "Own-1", "family": "Own", "aliases": "own_1", "library": "", "model": "",
+        "input_px": "", "n_parameters": "", "n_macs": "", "year": "2020", "note": "ours",
+    }  # fmt: skip
+    migrate(either.url, "0004")
+    with either.begin() as connection:
+        connection.execute(
+            text("INSERT INTO change_set VALUES (1, '2020-01-01', 'anna', 'import', 'own', NULL)")
+        )
+        connection.execute(
+            text("INSERT INTO change VALUES (1, 1, 'backbones.csv', :key, NULL, :after)"),
+            {"key": json.dumps(["Own-1"]), "after": json.dumps(old)},
+        )
+    found = {b.name: b for b in queries.corpus(Store(either.url)).backbones}
+    assert (found["Own-1"].aliases, found["Own-1"].imagenet_top1) == (("own_1",), None)
+    with either.begin() as connection:
+        changes.undo(connection, 1, "anna", "wrong")
+    assert "Own-1" not in {b.name for b in queries.corpus(either).backbones}
 
 
 # ---- the tables are those of the schema

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -139,6 +140,17 @@ def check_files(tables: Tables) -> None:
     packed = export.archive(tables)
     assert export.from_archive(packed) == tables
     assert export.archive(export.from_archive(packed)) == packed
+
+
+def test_columns_that_an_older_release_does_not_have_are_empty() -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as target:
+        target.writestr("backbones.csv", "backbone,family,note\nA-1,A,first\n")
+    (row,) = export.from_archive(data.getvalue())["backbones.csv"]
+    assert list(row) == list(CODECS["backbones.csv"].model.model_fields)
+    assert {name: cell for name, cell in row.items() if cell} == {
+        "backbone": "A-1", "family": "A", "note": "first",
+    }  # fmt: skip
 
 
 @SOME

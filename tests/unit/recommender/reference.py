@@ -1,5 +1,6 @@
 """The same over records, one after the other: slow and plain, to compare the columns with."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from evidence.records import ArmRecord, Evaluation, Study, TaskProfile
 from recommender.headtohead import win_rate
-from recommender.neighbours import PRIOR_STUDIES, SILENT, Neighbour
+from recommender.neighbours import SILENT, Neighbour
 from recommender.similarity import similarity
 from tests.unit.evidence.test_records import profiles
 
@@ -102,13 +103,16 @@ def shares(
     neighbours: Sequence[Neighbour],
     everyone: Sequence[Neighbour],
     word_of: Callable[[ArmRecord], str],
+    prior_studies: float,
 ) -> dict[str, float]:
     """How common each word is among neighbours, drawn towards its share among everyone."""
     everywhere = _weights(everyone, word_of, weighted=False)
     near = _weights(neighbours, word_of, weighted=True)
     n_all, n_near = sum(everywhere.values()), sum(near.values())
+    if math.isinf(prior_studies):
+        return {word: count / n_all for word, count in everywhere.items()}
     return {
-        word: (near.get(word, 0.0) + PRIOR_STUDIES * count / n_all) / (n_near + PRIOR_STUDIES)
+        word: (near.get(word, 0.0) + prior_studies * count / n_all) / (n_near + prior_studies)
         for word, count in everywhere.items()
     }
 

@@ -8,7 +8,7 @@ import pytest
 
 from evidence.arm_table import ArmTable
 from evidence.records import ArmRecord, Corpus
-from recommender import corpus_evaluation, corpus_population
+from recommender import corpus_evaluation, corpus_population, neighbours
 from recommender.corpus_evaluation import (
     COMPLETE,
     CorpusEvaluation,
@@ -27,7 +27,7 @@ from recommender.corpus_population import (
 )
 from recommender.corpus_predictors import PREDICTORS, Predictor, drawn, knn, near, smoothed
 from recommender.errors import RecommendationError
-from recommender.neighbours import PRIOR_STUDIES, Choosable, K, by_study, shares
+from recommender.neighbours import Choosable, K, by_study, shares
 
 MakeArm = Callable[..., ArmRecord]
 
@@ -120,7 +120,8 @@ def test_a_predictor_that_is_worse_is_called_worse(
     monkeypatch: pytest.MonkeyPatch, few: Population
 ) -> None:
     def contrary(training: Training, question: Question) -> dict[str, Floats]:
-        return {target: smoothed(1 / (1 + rows.sum(0))) for target, rows in training.labels.items()}
+        rare = {target: 1 / (1 + rows.sum(0)) for target, rows in training.labels.items()}
+        return {target: weights / weights.sum() for target, weights in rare.items()}
 
     told = {"constant": PREDICTORS["constant"], "contrary": contrary}
     monkeypatch.setattr(corpus_evaluation, "PREDICTORS", told)
@@ -129,20 +130,27 @@ def test_a_predictor_that_is_worse_is_called_worse(
     assert found["contrary", "log_loss"].verdict == "worse"
 
 
+@pytest.mark.parametrize("prior", [5.0, neighbours.PRIOR_STUDIES])
 @pytest.mark.parametrize("target", ["family", "approach", "head"])
 def test_the_shares_are_those_of_the_recommender(
-    corpus: Corpus, complete: Population, target: Choosable
+    arms: tuple[ArmRecord, ...],
+    complete: Population,
+    monkeypatch: pytest.MonkeyPatch,
+    target: Choosable,
+    prior: float,
 ) -> None:
+    """Where neighbours count, and with the weight that was fitted."""
+    monkeypatch.setattr(neighbours, "PRIOR_STUDIES", prior)
     for left_out in (0, 17, 60, 101):
         training, question = complete.without(left_out)
         task = complete.tasks[left_out]
+        others = [a for a in arms if a.review == COMPLETE and a.study.key != task.key]
         assert task.question is not None
-        read = corpus.arms.review.among({COMPLETE})
-        others = corpus.arms.where(read & ~corpus.arms.study.among({task.key}))
-        wanted = shares(by_study(task.question, others), others, target)
+        table = ArmTable.of(others)
+        wanted = shares(by_study(task.question, table), table, target)
         labels = training.labels[target]
         counts = near(question.alike[None], (K,))[K][0] @ labels
-        found = drawn(counts, labels.sum(0) / labels.sum(), PRIOR_STUDIES)
+        found = drawn(counts, labels.sum(0) / labels.sum(), prior)
         words = complete.words[target]
         assert found == pytest.approx([wanted.get(word, 0.0) for word in words])
 
@@ -231,7 +239,7 @@ def test_the_order_of_the_arms_does_not_matter(
     arms: tuple[ArmRecord, ...], few: Population
 ) -> None:
     keys = {task.key for task in few.tasks}
-    own = [arm for arm in arms if arm.review == COMPLETE and arm.study.key in keys]
+    own = [a for a in arms if a.review == COMPLETE and a.study.key in keys]
     mixed = population("few", [own[n] for n in np.random.default_rng(3).permutation(len(own))])
     assert mixed.tasks == few.tasks
     assert (mixed.studies.alike == few.studies.alike).all()

@@ -11,15 +11,20 @@ from hypothesis import strategies as st
 from evidence.arm_table import ArmTable
 from evidence.records import ArmRecord, Claim, Corpus, TaskProfile
 from recommender.answering import recommend
-from recommender.disagreements import SizeBin, disagreements, size_bins
+from recommender.disagreements import SizeBin, Standing, disagreements, size_bins
 from recommender.headtohead import FamilyStanding
 from recommender.ranking import Question
 from recommender.records import Choice, Cost, Disagreement
 from recommender.rules import load_rules
 
 SMALL = TaskProfile(modality="ultrasound", n_images=800)
-NEVER_MET = FamilyStanding(close=(0, 0), weighted=(0, 0))
-LOST = FamilyStanding(close=(0, 1), weighted=(0, 0.9))
+NOTHING = FamilyStanding((0, 0), (0, 0))
+LOST = FamilyStanding((0, 1), (0, 0.9))
+
+
+def of_alexnet(standing: FamilyStanding) -> Standing:
+    """AlexNet was compared like this, and no other family at all."""
+    return lambda family: standing if family == "AlexNet" else NOTHING
 
 
 def choice(backbone: str = "DenseNet-121", family: str = "DenseNet") -> Choice:
@@ -34,15 +39,15 @@ def found(
     corpus: Corpus,
     profile: TaskProfile = SMALL,
     best: Choice | None = None,
-    standing: FamilyStanding = NEVER_MET,
+    standing: FamilyStanding = NOTHING,
     bins: tuple[SizeBin, ...] | None = None,
 ) -> tuple[Disagreement, ...]:
     rules = [rule for rule in load_rules() if rule.fires(profile)]
     claims: dict[str, Claim] = {claim.key: claim for claim in corpus.claims}
     counts = size_bins(corpus.arms) if bins is None else bins
-    families = {backbone.name: backbone.family for backbone in corpus.backbones}
+    family_of = {backbone.name: backbone.family for backbone in corpus.backbones}
     return disagreements(
-        profile, best or choice(), rules, lambda _: standing, claims, counts, families
+        profile, best or choice(), rules, of_alexnet(standing), claims, counts, family_of
     )
 
 
@@ -122,12 +127,13 @@ def test_a_habit_that_lost_its_comparisons_stands_beside_them(corpus: Corpus) ->
 @pytest.mark.parametrize(
     ("standing", "shown"),
     [
-        (NEVER_MET, False),
+        (NOTHING, False),
         (LOST, True),
         (FamilyStanding(close=(0, 0), weighted=(0, 0.2)), True),
         (FamilyStanding(close=(1, 0), weighted=(0.9, 0)), False),
+        (FamilyStanding(close=(1, 1), weighted=(0.9, 0.9)), True),
         # A close win counts for more than any number of distant losses.
-        (FamilyStanding(close=(1, 0), weighted=(0.9, 2.7)), False),
+        (FamilyStanding(close=(1, 0), weighted=(0.9, 9 * 0.3)), False),
     ],
 )
 def test_comparisons_close_to_the_task_decide_before_all_others(

@@ -16,6 +16,7 @@ from recommender.headtohead import (
     strength,
     win_rate,
 )
+from recommender.similarity import CLOSE
 from tests.unit.recommender import reference
 
 PROFILE = TaskProfile(modality="ultrasound", anatomy="breast", n_images=1000, n_classes=2)
@@ -141,3 +142,16 @@ def test_the_columns_agree_with_records_one_by_one(
         sides = {p.study_key for p in pairs if family in {p.winner_family, p.loser_family}}
         assert found.n_studies(family) == len(sides)
     assert found.counted.sum() == len(pairs)
+
+
+@given(profile=reference.questions, records=st.lists(reference.arms(), max_size=40))
+def test_the_standing_of_a_family_counts_close_comparisons_and_weighs_all(
+    profile: TaskProfile, records: list[ArmRecord]
+) -> None:
+    pairs = reference.comparisons(profile, records)
+    near = [pair._replace(weight=1.0) for pair in pairs if pair.weight >= CLOSE]
+    found = comparisons(profile, ArmTable.of(records))
+    for family in reference.BACKBONES.values():
+        close, weighted = found.standing(family)
+        assert close == reference.family_record(near, family)
+        assert weighted == pytest.approx(reference.family_record(pairs, family), abs=1e-12)

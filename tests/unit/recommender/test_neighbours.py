@@ -1,7 +1,6 @@
 """The neighbours are those of reference implementations; a study counts once."""
 
 from collections.abc import Callable
-from operator import attrgetter
 from typing import get_args
 
 import numpy as np
@@ -12,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from evidence.arm_table import ArmTable
 from evidence.records import ArmRecord, Corpus, TaskProfile
+from recommender import neighbours
 from recommender.neighbours import Choosable, by_study, shares
 from recommender.similarity import similarity
 from tests.unit.recommender import reference
@@ -52,25 +52,32 @@ def test_the_neighbours_and_their_arms_are_those_of_the_records_one_by_one(
     assert by_study(profile, table, k) == found[:k]
 
 
-@given(reference.questions, st.lists(reference.arms(), max_size=40), st.integers(1, 5))
+@pytest.mark.parametrize("prior", [5.0, neighbours.PRIOR_STUDIES])
+@pytest.mark.parametrize("what", get_args(Choosable))
+@given(
+    profile=reference.questions,
+    records=st.lists(reference.arms(), max_size=40),
+    k=st.integers(1, 5),
+)
 def test_the_shares_are_those_of_the_records_one_by_one(
-    profile: TaskProfile, records: list[ArmRecord], k: int
+    what: Choosable, prior: float, profile: TaskProfile, records: list[ArmRecord], k: int
 ) -> None:
+    """Where neighbours count, and with the weight that was fitted."""
     table = ArmTable.of(records)
-    near = by_study(profile, table, k)
     everyone = reference.by_study(profile, records)
-    for what in get_args(Choosable):
-        wanted = reference.shares(near, everyone, attrgetter(what))
-        assert shares(near, table, what) == pytest.approx(wanted, abs=1e-12)
+    wanted = reference.shares(everyone[:k], everyone, lambda arm: getattr(arm, what), prior)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(neighbours, "PRIOR_STUDIES", prior)
+        found = shares(by_study(profile, table, k), table, what)
+    assert found == pytest.approx(wanted, abs=1e-12)
 
 
 def test_equally_near_studies_stand_in_order_of_their_keys(
     make_arm: Callable[..., ArmRecord],
 ) -> None:
-    keys = ["roe-2019", "ünal-2021", "Zoe-2018", *(f"doe-{year}" for year in range(2020, 1920, -1))]
-    table = ArmTable.of(make_arm(key) for key in keys)
-    near = by_study(PROFILE, table, 50)
-    assert [study.key for study in near] == sorted(keys)[:50]
+    keys = ["roe-2019", "ünal-2021", "Zoe-2018", "doe-2020", "abe-2017"]
+    table = ArmTable.of(make_arm(study=key) for key in keys)
+    assert [near.key for near in by_study(PROFILE, table, 3)] == sorted(keys)[:3]
 
 
 def test_a_study_of_two_reviews_is_one_neighbour(corpus: Corpus) -> None:

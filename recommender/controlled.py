@@ -14,6 +14,7 @@ Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, chapters 2
 out: equation 5.12, here for whole data sets at once).
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ EFFECTS: dict[str, Callable[[Configuration], object]] = {
 LEVEL = 100.0
 #: Of two data sets as alike as can be, the part of their own effects that they share.
 NOT_THE_SAME = 0.8
+#: Most observations of which settings are fitted, and that are pooled: time grows with their cube.
+FITTED, POOLED = 600, 3000
 #: Decimals of a score that mean something.
 DIGITS = 9
 #: Share of each effect that belongs to a table: how long was trained, how augmented, what split.
@@ -250,7 +253,7 @@ def fit(observations: Sequence[Observation]) -> Settings:
     errors over the data sets (after Breiman et al. 1984, Classification and Regression Trees,
     3.4.3, who take one; nineteen settings are tried here, so that one is easily found by luck).
     """
-    known = usable(observations)
+    known = thinned(usable(observations), FITTED)
     if not known:
         return GRID[0]
     errors = {settings: _errors(Controlled(known, settings)) for settings in GRID}
@@ -260,6 +263,28 @@ def fit(observations: Sequence[Observation]) -> Settings:
     if len(gain) < 3 or gain.mean() <= 2 * gain.std(ddof=1) / np.sqrt(len(gain)):
         return plain
     return best
+
+
+def thinned(observations: tuple[Observation, ...], most: int) -> tuple[Observation, ...]:
+    """All observations of every so manieth configuration, so that there are about `most`."""
+    every = math.ceil(len(observations) / most)
+    kept = set(sorted({one.configuration for one in observations})[::every]) if every else set()
+    return usable([one for one in observations if one.configuration in kept])
+
+
+def nearest(observations: Sequence[Observation], task: Task) -> tuple[Observation, ...]:
+    """At most `POOLED` observations, whole data sets, those most like a task first."""
+    if len(observations) <= POOLED:
+        return tuple(observations)
+    tasks = list(dict.fromkeys(one.task for one in observations))
+    order = np.argsort(-alike([task], tasks, SIDE_WEIGHTS[0])[0], kind="stable")
+    kept: list[Observation] = []
+    for n in order:
+        rows = [one for one in observations if one.task == tasks[n]]
+        if len(kept) + len(rows) > POOLED:
+            break
+        kept += rows
+    return usable(kept)
 
 
 def _errors(model: Controlled) -> Array:

@@ -3,7 +3,7 @@
 from evidence.records import ArmRecord
 from recommender.citing import cited, cited_rule
 from recommender.configuration import SIDES, Configuration, asked
-from recommender.controlled import alike, pooled
+from recommender.controlled import alike, nearest, pooled
 from recommender.neighbours import Neighbour
 from recommender.ranking import PRICES, Gathered
 from recommender.records import CitedStudy, ControlledEvidence, Derivation, FiredRule
@@ -41,7 +41,7 @@ def _controlled(evidence: Gathered, one: Configuration) -> tuple[ControlledEvide
     """What each data set says for a configuration, the weightiest first."""
     task = asked(evidence.question.profile, evidence.question.data_digest)
     settings = evidence.weights.settings
-    model = pooled(evidence.observations, settings)
+    model = pooled(nearest(evidence.observations, task), settings)
     tasks = {(o.table, o.task.name): o.task for o in evidence.observations}
     unit = (evidence.weights.points or 1.0) * evidence.weights.parts["controlled"]
     found = [

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.configuration import Configuration, Observation, Task
-from recommender.controlled import Controlled, Settings, fit, groups, usable
+from recommender.controlled import POOLED, Controlled, Settings, fit, groups, thinned, usable
 from recommender.parts import LITERATURE, PARTS
 from recommender.weights import UNFITTED, Weights
 
@@ -44,7 +44,7 @@ def fit_weights(
     origin count once and are left out together. A part is taken in, the most useful first, only
     where it lowers the error on what is left out by more than a standard error.
     """
-    known = usable(observations)
+    known = thinned(usable(observations), POOLED)
     origins = groups([one.task.source for one in known])
     if len(origins) < MIN_ORIGINS:
         return UNFITTED

@@ -18,7 +18,7 @@ from recommender.configuration import (
     of_run,
     of_table,
 )
-from recommender.controlled import pooled, usable
+from recommender.controlled import nearest, pooled, usable
 from recommender.cost import Learned, learn, training_macs
 from recommender.errors import RecommendationError
 from recommender.measured import Measured, standard_error, updated
@@ -219,7 +219,7 @@ def stand(
     table : str
         The table that the answer is for, where it is one.
     """
-    model = pooled(tuple(observations), weights.settings)
+    model = pooled(nearest(observations, task), weights.settings)
     mean, covariance = model.predict(task, configurations, table)
     unit = weights.points or 1.0
     values = {"controlled": mean, **literature}

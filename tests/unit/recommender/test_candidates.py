@@ -1,14 +1,9 @@
 """What a user restricts the choice to, named as people write it."""
 
-from dataclasses import dataclass
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from evidence.records import Backbone
-from evidence.vocabulary import Approach
-from recommender.candidates import Restriction, parse_restriction, restrict
+from recommender.candidates import Restriction, approach_named, parse_restriction
 from recommender.errors import RecommendationError
 from recommender.plan import CARRIED_OUT
 
@@ -28,22 +23,6 @@ BACKBONES = (
     backbone("ZFNet", "ZFNet"),
 )
 FROZEN = ("feature_extractor", "feature_extractor_hybrid")
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """As the ranking's own."""
-
-    backbone: Backbone
-    approach: Approach
-
-
-CONFIGURATIONS = [
-    Configuration(backbone, approach)
-    for backbone in BACKBONES
-    if backbone.library
-    for approach, _ in CARRIED_OUT
-]
 
 
 def test_names_are_resolved_each_once_in_their_order() -> None:
@@ -76,7 +55,6 @@ def test_every_approach_that_is_carried_out_goes_by_its_key() -> None:
 def test_without_options_the_choice_is_free() -> None:
     free = parse_restriction(BACKBONES)
     assert free == Restriction()
-    assert restrict(CONFIGURATIONS, free) == tuple(CONFIGURATIONS)
 
 
 @pytest.mark.parametrize("empty", ["", " ", ",", " , ,"])
@@ -118,27 +96,18 @@ def test_an_approach_that_nothing_carries_out_is_refused(asked: str, message: st
         parse_restriction(BACKBONES, approaches=asked)
 
 
-NAMED = st.lists(st.sampled_from([b.name for b in BACKBONES if b.library]), min_size=1)
-MEANT = st.lists(st.sampled_from([approach for approach, _ in CARRIED_OUT]), min_size=1)
-
-
-@given(NAMED | st.none(), MEANT | st.none())
-def test_what_is_left_is_exactly_what_was_asked_for(
-    names: list[str] | None, approaches: list[Approach] | None
-) -> None:
-    written = [None if words is None else ",".join(words) for words in (names, approaches)]
-    left = restrict(CONFIGURATIONS, parse_restriction(BACKBONES, *written))
-    assert list(left) == [
-        c
-        for c in CONFIGURATIONS
-        if c.backbone.name in (names or [c.backbone.name])
-        and c.approach in (approaches or [c.approach])
-    ]
-
-
-def test_a_restriction_that_leaves_nothing_is_refused() -> None:
-    some = [c for c in CONFIGURATIONS if c.approach == "feature_extractor"]
-    asked = parse_restriction(BACKBONES, "resnet18", "full")
-    message = "--candidates ResNet-18 and --approaches fine_tuning_from_scratch leaves nothing"
-    with pytest.raises(RecommendationError, match=message):
-        restrict(some, asked)
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("fine_tuning", "fine_tuning"),
+        ("fine-tuning", "fine_tuning_from_scratch"),
+        ("Finetune", "fine_tuning_from_scratch"),
+        ("end-to-end", "fine_tuning_from_scratch"),
+        ("frozen", "feature_extractor"),
+        ("linear_probing", "feature_extractor"),
+        ("unspecified", "unspecified"),
+        ("magic", None),
+    ],
+)
+def test_a_table_may_write_approaches_as_people_do(written: str, meant: str | None) -> None:
+    assert approach_named(written) == meant

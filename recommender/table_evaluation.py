@@ -186,7 +186,7 @@ def evaluate_table(
 
 
 def _names(table: Sequence[Observation]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(one.task.name for one in table))
+    return tuple(sorted({one.task.name for one in table}))
 
 
 def same_name(first: str, second: str) -> bool:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from evidence.vocabulary import ANATOMY, MODALITY
+from recommender import controlled
 from recommender.configuration import Configuration, Observation, Task
 from recommender.controlled import (
     EFFECTS,
@@ -20,7 +21,9 @@ from recommender.controlled import (
     Settings,
     alike,
     fit,
+    nearest,
     scores_of,
+    thinned,
     usable,
 )
 from tests.unit.recommender.planted import FAMILIES, network, table, tables
@@ -194,3 +197,26 @@ def test_a_task_like_the_measured_ones_gets_their_ranking() -> None:
     fundus, _ = model.predict(Task("new", modality="fundus"), asked)
     assert xray[0] > xray[1] > xray[2]
     assert fundus[0] < fundus[1] < fundus[2]
+
+
+def test_of_many_observations_whole_configurations_are_kept() -> None:
+    rows = usable(table({f"set {n}": {f"n{m:02}": m / 100 for m in range(40)} for n in range(5)}))
+    assert thinned(rows, 200) == rows
+    kept = thinned(rows, 50)
+    assert len(kept) == 50
+    names = {one.configuration.backbone for one in kept}
+    assert len(names) == 10
+    assert set(kept) == {one for one in rows if one.configuration.backbone in names}
+
+
+def test_of_many_observations_the_data_sets_most_like_the_task_are_pooled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = usable(by_modality())
+    task = Task("new", modality="fundus")
+    assert nearest(rows, task) == rows
+    monkeypatch.setattr(controlled, "POOLED", 16)
+    found = nearest(rows, task)
+    assert len(found) == 15
+    assert {one.task.modality for one in found} == {"fundus"}
+    assert nearest(random.Random(5).sample(rows, len(rows)), task) == found

@@ -43,7 +43,8 @@ def textbook(measured: list[Measured]) -> tuple[Array, Array]:
         precision -= np.outer(level, level) / level.sum()
     spread = np.linalg.inv(np.linalg.inv(PRIOR) + seen.T @ precision @ seen)
     points = np.array([one.points for one in measured])
-    return EXPECTED + spread @ seen.T @ precision @ (points - EXPECTED[rows]), spread
+    mean = EXPECTED + spread @ seen.T @ precision @ (points - EXPECTED[rows])
+    return np.asarray(mean, float), np.asarray(spread, float)
 
 
 @given(measurements)

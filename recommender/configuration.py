@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from evidence.records import ControlledResult, RunRecord, TaskProfile
 from evidence.vocabulary import ANATOMY, MODALITY, Approach, Head, Initialisation
-from recommender.similarity import UNKNOWN, class_similarity, size_similarity, term_similarity
+from recommender.similarity import class_similarity, size_similarity, term_similarity
 
 #: What every backbone of ours was pretrained on.
 IMAGENET = "imagenet"
@@ -63,23 +63,26 @@ class Observation(NamedTuple):
 
 #: The sides of a task that `likeness` compares.
 SIDES = ("modality", "anatomy", "size", "classes")
+#: Likeness on a side that is not known: nothing is known to be shared. Likeness is a covariance,
+#: and with more than 0 for one unknown task beside many that differ it would be none.
+NOT_KNOWN = 0.0
 
 
 def likeness(first: Task, second: Task) -> tuple[float, ...]:
-    """How alike two tasks are on each of `SIDES`, in [0, 1]; unknown is neither like nor unlike."""
+    """How alike two tasks are on each of `SIDES`, in [0, 1]."""
     return (
         term_similarity(MODALITY, first.modality, second.modality)
         if first.modality and second.modality
-        else UNKNOWN,
+        else NOT_KNOWN,
         term_similarity(ANATOMY, first.anatomy, second.anatomy)
         if first.anatomy and second.anatomy
-        else UNKNOWN,
+        else NOT_KNOWN,
         size_similarity(first.n_images, second.n_images)
         if first.n_images and second.n_images
-        else UNKNOWN,
+        else NOT_KNOWN,
         class_similarity(first.n_classes, second.n_classes)
         if first.n_classes and second.n_classes
-        else UNKNOWN,
+        else NOT_KNOWN,
     )
 
 

@@ -69,7 +69,7 @@ def updated(
     spread = covariance[np.ix_(rows, rows)] + LEVEL * np.equal.outer(blocks, blocks)
     spread[np.diag_indices_from(spread)] += [one.error**2 for one in known]
     # A level is common to its block: taking the block's mean away keeps the numbers small.
-    values = np.array([one.points for one in known])
+    values = np.array([one.points for one in known], dtype=float)
     for code in set(blocks.tolist()):
         values[blocks == code] -= values[blocks == code].mean() - mean[rows][blocks == code].mean()
     gain = np.linalg.solve(spread, covariance[rows]).T

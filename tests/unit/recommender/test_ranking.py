@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from evidence.arm_table import ArmTable
 from evidence.records import ArmRecord, Backbone, Corpus, TaskProfile
+from evidence.vocabulary import Approach
 from recommender.answering import recommend
 from recommender.errors import RecommendationError
+from recommender.plan import CARRIED_OUT
 from recommender.ranking import Question, gather
 from recommender.records import Recommendation
 from tests.unit.evidence.test_records import profiles
@@ -111,6 +113,30 @@ def test_a_store_without_backbones_is_an_error(corpus: Corpus) -> None:
     bare = replace(corpus, backbones=(Backbone(name="custom", family="custom"),))
     with pytest.raises(RecommendationError, match="no backbone"):
         recommend(Question(ULTRASOUND), bare)
+
+
+@settings(max_examples=10)
+@given(
+    st.none() | st.frozensets(st.sampled_from(["ResNet-50", "VGG-16", "AlexNet"]), min_size=1),
+    st.none() | st.frozensets(st.sampled_from([a for a, _ in CARRIED_OUT]), min_size=1),
+)
+def test_what_is_ranked_is_exactly_what_was_asked_for(
+    corpus: Corpus, backbones: frozenset[str] | None, approaches: frozenset[Approach] | None
+) -> None:
+    ranked = recommend(Question(ULTRASOUND, backbones=backbones, approaches=approaches), corpus)
+    assert {(c.backbone, c.approach, c.head) for c in ranked.ranking} == {
+        (backbone.name, approach, head)
+        for backbone in corpus.backbones
+        for approach, head in CARRIED_OUT
+        if backbone.library
+        if backbones is None or backbone.name in backbones
+        if approaches is None or approach in approaches
+    }
+
+
+def test_a_question_that_leaves_nothing_is_refused(corpus: Corpus) -> None:
+    with pytest.raises(RecommendationError, match="nothing that was asked for"):
+        recommend(Question(ULTRASOUND, backbones=frozenset({"custom"})), corpus)
 
 
 def test_the_cost_of_fine_tuning_is_a_multiple_of_looking_once(corpus: Corpus) -> None:

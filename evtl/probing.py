@@ -1,7 +1,8 @@
 """A question about images that are here: what they are, and trials on them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from evidence.records import Backbone, Corpus
@@ -16,8 +17,8 @@ from recommender.records import Choice, Recommendation
 from trainer.fingerprint import fingerprint
 from trainer.images import Progress, read_images
 from trainer.probe import probe
-from trainer.probe_report import BEHIND_BY_CHANCE, ProbeReport, Trial
 from trainer.probe_report import Configuration as ProbedConfiguration
+from trainer.probe_report import ProbeReport, Trial, decide, is_behind
 
 #: Smallest standard error, in points, that a trial is believed to have.
 LEAST_ERROR = 0.1
@@ -47,7 +48,12 @@ def on_images(
     report = probe(
         candidates(asked, corpus), images, probe_s, progress=progress or (lambda *_: None)
     )
-    moved = Question(**{**vars(asked), "measured": measurements(report, corpus.backbones)})
+    families = {backbone.name: backbone.family for backbone in corpus.backbones}
+    moved = replace(
+        asked,
+        measured=measurements(report, families),
+        favoured=_named(decide(report)[0], families) if report.trials else None,
+    )
     looked_at["probe"] = report.model_dump(mode="json")
     return recommend(moved, corpus).model_copy(update=looked_at)
 
@@ -56,7 +62,7 @@ def candidates(asked: Question, corpus: Corpus) -> tuple[TrainingPlan, ...]:
     """Plans of every approach and head on the best backbones whose weights are here."""
     here = available(corpus.backbones)
     names = here if asked.backbones is None else here & asked.backbones
-    found = recommend(Question(**{**vars(asked), "backbones": names}), corpus)
+    found = recommend(replace(asked, backbones=names), corpus)
     first = list(dict.fromkeys(choice.backbone for choice in found.ranking))[:PROBED_BACKBONES]
     by_name = {backbone.name: backbone for backbone in corpus.backbones}
     return tuple(
@@ -70,14 +76,13 @@ def _plan(asked: Question, backbone: Backbone, choice: Choice) -> TrainingPlan:
     return make_plan(asked.profile, [backbone], choice.approach, choice.head, PlanEvidence())
 
 
-def measurements(report: ProbeReport, backbones: Sequence[Backbone]) -> tuple[Measured, ...]:
+def measurements(report: ProbeReport, families: Mapping[str, str]) -> tuple[Measured, ...]:
     """What the trials of a probe say, each beside what it was tried with on the same images.
 
     A short fine-tuning shows less than a whole one would: one that lies below its frozen
     reference by no more than chance says nothing.
     """
-    families = {backbone.name: backbone.family for backbone in backbones}
-    found = []
+    found: list[Measured] = []
     for number, trial in enumerate(report.trials):
         if trial.paired is None or (not trial.frozen and _says_nothing(trial)):
             continue
@@ -96,6 +101,5 @@ def _named(one: Trial | ProbedConfiguration, families: Mapping[str, str]) -> Con
 
 
 def _says_nothing(trial: Trial) -> bool:
-    """A short fine-tuning below its frozen reference by no more than chance."""
-    pair = trial.paired
-    return pair is None or -BEHIND_BY_CHANCE * pair.se <= pair.difference < 0
+    """A short fine-tuning below its frozen reference by no more than chance and haste explain."""
+    return trial.paired is None or (trial.paired.difference < 0 and not is_behind(trial))

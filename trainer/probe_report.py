@@ -152,7 +152,7 @@ def decide(report: ProbeReport) -> tuple[Configuration, ...]:
     tuned = _tuned_first_to_last(report)
     tuning_leads = not report.candidates[0].frozen
     if frozen and tuned:
-        tuning_leads = not _is_behind(tuned[0])
+        tuning_leads = not is_behind(tuned[0])
     leading, other = (tuned, frozen) if tuning_leads else (frozen, tuned)
     # Untried, the leading approach keeps the order that it had before.
     ahead = [each for each in report.candidates if each.frozen != tuning_leads]
@@ -190,8 +190,8 @@ def difference(trial: Trial) -> float:
     return trial.paired.difference if trial.paired else 0.0
 
 
-def _is_behind(tuned: Trial) -> bool:
-    """A short fine-tuning lies further below the frozen reference than chance and haste explain."""
+def is_behind(tuned: Trial) -> bool:
+    """Whether a short fine-tuning lies further below its reference than chance and haste explain."""
     return _below(tuned, by=SHORT_RUN_LOSS * (1 - tuned.fidelity.share))
 
 

@@ -36,9 +36,9 @@ DIGITS = 6
 #: Points of AUC that ten times the computation must bring. A choice of ours, not a finding:
 #: accuracy at any price, what most people would pay, and the cheapest that is not much worse.
 PRICES: dict[Goal, float] = {"accuracy": 0.0, "balanced": 1.5, "cost": 5.0}
-#: Multiply-accumulates that nobody minds: about 20 s on two cores of a processor. What takes far
-#: less is hardly better for it.
-FREE_MACS = 1e12
+#: Multiply-accumulates that nobody minds: about a minute on two cores of a processor. What takes
+#: far less is hardly better for it.
+FREE_MACS = 3e12
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,7 @@ def difference(trial: Trial) -> float:
 
 
 def is_behind(tuned: Trial) -> bool:
-    """Whether a short fine-tuning lies further below its reference than chance and haste explain."""
+    """Whether a short fine-tuning is further behind than chance and haste explain."""
     return _below(tuned, by=SHORT_RUN_LOSS * (1 - tuned.fidelity.share))
 
 

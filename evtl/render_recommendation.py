@@ -136,7 +136,9 @@ def _why(found: Recommendation) -> Iterator[str]:
         )
         places = dict.fromkeys(f"{claim.review}, {claim.section}" for claim in rule.claims)
         yield f"    [{' | '.join(places)}]"
-    for study in best.studies[:SHOWN]:
+    if not best.studies:
+        yield f"  no near study used {best.family}; the nearest used something else:"
+    for study in (best.studies or found.derivation.studies)[:SHOWN]:
         yield f"  study {study.similarity:.2f} alike: {study.citation}"
         yield f"    [{study.locator}] used {study.used}"
 
@@ -146,8 +148,8 @@ def _expected(found: Recommendation) -> str:
     if expected.metric is None:
         return "no close study reports a plain number"
     return (
-        f"{expected.metric} {expected.low:g} to {expected.high:g} ({expected.level:.0%} of further "
-        f"studies), median {expected.median:g}, {expected.n_studies} studies"
+        f"{expected.metric} {expected.low:g} to {expected.high:g} (four of five further studies), "
+        f"median {expected.median:g}, {expected.n_studies} studies"
     )
 
 

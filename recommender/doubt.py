@@ -37,7 +37,6 @@ def expected(near: Sequence[Neighbour]) -> Expected:
         low=round(interval.low, 4),
         median=round(median(values), 4),
         high=round(interval.high, 4),
-        level=LEVEL,
         n_studies=len(values),
     )
 

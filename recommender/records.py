@@ -91,14 +91,13 @@ class Expected(Record):
     """What similar studies report: best values by their own authors, so optimistic.
 
     Only values printed as such count; lower bounds and ranges are left out. From `low` to `high`
-    the value of a further study lies as often as `level` says (a bound of 0 or 1 says nothing).
+    the value of a further study lies four times out of five (a bound of 0 or 1 says nothing).
     """
 
     metric: str | None
     low: float | None
     median: float | None
     high: float | None
-    level: float | None = None
     n_studies: int
 
 

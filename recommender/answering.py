@@ -16,7 +16,6 @@ from recommender.ranking import Gathered, Question, gather, order, price, scores
 from recommender.records import (
     Alternative,
     Choice,
-    CitedRule,
     CitedStudy,
     Cost,
     Goal,
@@ -88,16 +87,12 @@ def _choices(evidence: Gathered, ranked: tuple[int, ...]) -> tuple[Choice, ...]:
     parts = {**standing.parts, "cost": price(evidence, goal)}
     values = scores(evidence, goal)
 
-    @cache
-    def rules_of(backbone: str, family: str, approach: str, head: str) -> tuple[CitedRule, ...]:
-        one = next(
-            c for c in standing.configurations if c[:4] == (backbone, family, approach, head)
-        )
-        return tuple(cited_rule(r, evidence.claims) for r in evidence.literature.prefer(one))
+    literature = evidence.literature
+    cited = {rule.id: cited_rule(rule, evidence.claims) for rule in literature.rules}
 
     @cache
     def studies_of(family: str, approach: str) -> tuple[CitedStudy, ...]:
-        return supporting(family, approach, evidence.literature.near)
+        return supporting(family, approach, literature.near)
 
     return tuple(
         Choice(
@@ -109,7 +104,7 @@ def _choices(evidence: Gathered, ranked: tuple[int, ...]) -> tuple[Choice, ...]:
             head=one.head,
             score=round(float(values[n]), 6),
             parts={name: round(float(part[n]), 6) for name, part in parts.items()},
-            rules=rules_of(*one[:4]),
+            rules=tuple(cited[rule.id] for rule in literature.prefer(one)),
             studies=studies_of(one.family, one.approach),
             cost=_cost(evidence, n),
         )

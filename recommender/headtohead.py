@@ -156,18 +156,11 @@ class Comparisons:
 
     def standing(self, family: str) -> FamilyStanding:
         """How often a family did better and worse than others, close to the question and at all."""
-        near = self.close(CLOSE)
-        alike = replace(near, weight=np.ones_like(near.weight))
-        return FamilyStanding(family_record(alike, family), family_record(self, family))
+        return FamilyStanding(family_record(self._near, family), family_record(self, family))
 
-    def n_studies(self, family: str) -> int:
-        """Studies that compare a network of the family with another one."""
-        pairs = self.pairs
-        if family not in pairs.families:
-            return 0
-        code = pairs.families.index(family)
-        taking_part = (pairs.winner_family == code) | (pairs.loser_family == code)
-        return len(np.unique(pairs.study[taking_part & self.counted]))
+    @cached_property
+    def _near(self) -> "Comparisons":
+        return replace(self.close(CLOSE), weight=np.ones_like(self.weight))
 
     @cached_property
     def of_backbones(self) -> Tally:

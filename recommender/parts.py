@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean
 
 import numpy as np
@@ -51,12 +52,16 @@ class Literature:
             rules=tuple(rule for rule in load_rules() if rule.fires(profile)),
         )
 
+    @cached_property
+    def _on_choices(self) -> tuple[Rule, ...]:
+        return tuple(rule for rule in self.rules if not rule.is_setting)
+
     def prefer(self, one: Configuration) -> tuple[Rule, ...]:
         """Rules that speak for a configuration."""
         return tuple(
             rule
-            for rule in self.rules
-            if rule.prefers(one.backbone, one.family, one.approach, one.head)
+            for rule in self._on_choices
+            if rule.concerns(one.backbone, one.family, one.approach, one.head)
         )
 
     def popularity(self, one: Configuration) -> float:

@@ -60,7 +60,7 @@ class Fingerprint(Record):
     has_split : bool
         The data come with their own training and test parts.
     width_px, height_px : Extent
-        Of upright images.
+        Of upright images; a PNG is taken to stand upright.
     formats : dict of str to int
         Images of each file format, as Pillow names it.
     bit_depths : dict of int to int
@@ -176,7 +176,9 @@ def _header(path: Path) -> _Header | str:
             size = opened.width, opened.height
             if opened.width * opened.height > MAX_PIXELS:
                 return "too many pixels"
-            if opened.getexif().get(ExifTags.Base.Orientation) in LYING:
+            # Pillow decodes a whole PNG to look for EXIF behind the pixels.
+            exif = opened.getexif() if opened.format != "PNG" else {}
+            if exif.get(ExifTags.Base.Orientation) in LYING:
                 size = size[1], size[0]
             grey = opened.mode in GREY_MODES or opened.mode.startswith("I;16")
             return _Header(*size, opened.format or "unknown", _bits(opened), grey)

@@ -112,9 +112,12 @@ class Halving:
             self._extract(found, n)
             if len(found.features) >= n:
                 self._cross_validate(found, linear_on(found), n, FOLDS, measured)
-        order = self._ledger.add_frozen(Fidelity(images=n, epochs=0, folds=FOLDS), measured)
+        order = self._ledger.add_frozen(self._frozen(n, FOLDS), measured)
         by_name = {found.backbone.name: found for found in backbones}
         return [by_name[each.backbone] for each in order]
+
+    def _frozen(self, n: int, n_folds: int) -> Fidelity:
+        return Fidelity(images=n, epochs=0, folds=n_folds, share=n / len(self._bench.targets))
 
     def _compare_heads(self, found: Extracted, share: float) -> None:
         """The heads on one backbone, on more and more folds."""
@@ -128,8 +131,7 @@ class Halving:
             for each in arms:
                 if self._fits(found, each, n, n_folds, share):
                     self._cross_validate(found, each, n, n_folds, measured)
-            fidelity = Fidelity(images=n, epochs=0, folds=n_folds)
-            order = self._ledger.add_frozen(fidelity, measured)
+            order = self._ledger.add_frozen(self._frozen(n, n_folds), measured)
             arms = order[: math.ceil(len(order) / 2)]
 
     def _fits(
@@ -210,7 +212,8 @@ class Halving:
             work = partial(self._fine_tune, each, run, measured)
             if self._ledger.carry_out(each.named, work):
                 timed = measured[-1][0], self._budget.spent - started
-                fidelity = Fidelity(images=run.n_images, epochs=run.epochs, folds=1)
+                share = run.n_images * run.epochs / (len(self._bench.targets) * each.plan.epochs)
+                fidelity = Fidelity(images=run.n_images, epochs=run.epochs, folds=1, share=share)
                 pair = each.reference, measured[-1][1]
                 return self._ledger.add_tuned(each.named, fidelity, timed, pair)
         return None

@@ -9,8 +9,10 @@ from pydantic import Field
 from evidence.records import Record
 from evidence.vocabulary import Approach, Head
 
-#: One-sided 95%: how many standard errors a short fine-tuning may lie below the frozen reference.
-BEHIND_BY_CHANCE = 1.645
+#: Standard errors by which one may lie below another by chance: one-sided 95%.
+BY_CHANCE = 1.645
+#: AUC by which it may lie lower still where hardly anything of the training was carried out.
+SHORT_RUN_LOSS = 0.04
 
 
 class Configuration(Record):
@@ -29,13 +31,22 @@ class Configuration(Record):
 class Fidelity(Record):
     """How much of the data and of the training a trial used.
 
-    `images` are those learned from and measured on, or of a fine-tuning those learned from;
-    `epochs` is 0 for a frozen backbone.
+    Attributes
+    ----------
+    images : int
+        Cross-validated, or of a fine-tuning those learned from.
+    epochs : int
+        0 for a frozen backbone.
+    folds : int
+        Measured on.
+    share : float
+        Of the passes over images that a whole training takes.
     """
 
     images: int
     epochs: int
     folds: int
+    share: float = Field(gt=0, le=1)
 
 
 class Paired(Record):
@@ -108,9 +119,10 @@ def named(other: Configuration) -> Configuration:
 def ranked(trials: Sequence[Trial], order: Sequence[Configuration]) -> list[Trial]:
     """Frozen trials of one fidelity: the best and its equals in the order before, then the rest.
 
-    Equal is what lies within one standard error of the difference from the best (the rule of
-    Breiman et al. 1984, doi:10.1201/9781315139470): the highest of several values that differ by
-    chance is no better choice than the one that was ahead before.
+    Equal is what lies below the best by no more than chance (`BY_CHANCE` standard errors of the
+    difference on the same images): the highest of several values that differ by chance is no
+    better choice than the one that was ahead before. Breiman et al. 1984
+    (doi:10.1201/9781315139470) do so within one standard error, to prefer the simpler.
     """
 
     def before(trial: Trial) -> int:
@@ -118,7 +130,7 @@ def ranked(trials: Sequence[Trial], order: Sequence[Configuration]) -> list[Tria
         return order.index(place) if place in order else len(order)
 
     def equal(trial: Trial) -> bool:
-        return trial.paired is None or -trial.paired.difference <= trial.paired.se
+        return not _below(trial)
 
     equals = sorted(filter(equal, trials), key=before)
     return equals + sorted((t for t in trials if not equal(t)), key=lambda t: -t.value)
@@ -130,11 +142,10 @@ def decide(report: ProbeReport) -> tuple[Configuration, ...]:
     1. Frozen: those that were tried on most come first, in the order of `ranked`.
     2. Fine-tuned: those that survived most rungs come first, then those with the larger
        difference from the frozen reference.
-    3. Fine-tuning leads unless it lies below the frozen reference by more than chance
-       (`BEHIND_BY_CHANCE` standard errors of the difference on the same images). A short run
-       starts at the reference and has a part of the images and of the epochs, so its difference
-       is lower than that of a whole training: only a clear loss speaks against fine-tuning. Where
-       only one of the two was tried, the approach that was ahead before leads.
+    3. Fine-tuning leads unless it lies below the frozen reference on the same images by more than
+       chance (`BY_CHANCE` standard errors) and by more than a short run loses on a whole
+       training: `SHORT_RUN_LOSS` times the share that was not carried out. Where only one of the
+       two was tried, the approach that was ahead before leads.
     4. Candidates that were not tried follow, in the order before.
     """
     frozen = frozen_first_to_last(report.trials, report.candidates)
@@ -144,9 +155,9 @@ def decide(report: ProbeReport) -> tuple[Configuration, ...]:
         tuning_leads = not _is_behind(tuned[0])
     leading, other = (tuned, frozen) if tuning_leads else (frozen, tuned)
     # Untried, the leading approach keeps the order that it had before.
-    untried = () if leading else (c for c in report.candidates if c.frozen != tuning_leads)
-    tried = [*map(named, leading)], [*map(named, other)]
-    order = dict.fromkeys([*tried[0], *untried, *tried[1], *report.candidates])
+    ahead = [each for each in report.candidates if each.frozen != tuning_leads]
+    first = ahead if other and not leading else map(named, leading)
+    order = dict.fromkeys([*first, *map(named, other), *report.candidates])
     return tuple(each for each in order if each in report.candidates)
 
 
@@ -180,6 +191,11 @@ def difference(trial: Trial) -> float:
 
 
 def _is_behind(tuned: Trial) -> bool:
-    """A short fine-tuning lies below the frozen reference by more than chance."""
-    pair = tuned.paired
-    return pair is not None and pair.difference < -BEHIND_BY_CHANCE * pair.se
+    """A short fine-tuning lies further below the frozen reference than chance and haste explain."""
+    return _below(tuned, by=SHORT_RUN_LOSS * (1 - tuned.fidelity.share))
+
+
+def _below(trial: Trial, by: float = 0.0) -> bool:
+    """A trial lies below what it is paired with, by more than chance and a known loss explain."""
+    pair = trial.paired
+    return pair is not None and pair.difference < -BY_CHANCE * pair.se - by

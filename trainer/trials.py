@@ -118,19 +118,14 @@ class ShortRun(NamedTuple):
 
 @dataclass(eq=False)
 class Extracted:
-    """Features of the first images of the sample by one backbone, and what they took."""
+    """Features of the first images of the sample by one backbone, and what the last ones took."""
 
     backbone: PlannedBackbone
     weights: Weights
     features: npt.NDArray[np.float32] = field(
         default_factory=lambda: np.empty((0, 0), dtype=np.float32)
     )
-    seconds: float = 0.0
-
-    @property
-    def seconds_per_image(self) -> float:
-        """Decoding and a forward pass."""
-        return self.seconds / len(self.features) if len(self.features) else 0.0
+    seconds_per_image: float = 0.0
 
 
 class Bench:
@@ -191,7 +186,7 @@ class Bench:
         pixels = decode(self.images.pick(range(done, n)), steps, self.progress)
         new = extract(network, pixels, steps, self.device, self.progress)
         found.features = np.concatenate([found.features, new]) if done else new
-        found.seconds += self.budget.spent - started
+        found.seconds_per_image = (self.budget.spent - started) / (n - done)
 
     def cross_validate(self, found: Extracted, head: Head, n: int, fold: int) -> Measured:
         """A head on the first `n` images, measured on one fold of them."""

@@ -63,6 +63,24 @@ def arms(draw: st.DrawFn) -> ArmRecord:
     )
 
 
+@st.composite
+def extractions(draw: st.DrawFn) -> list[ArmRecord]:
+    """Arms of one study as one review read it: they share their task."""
+    shared = draw(arms())
+    task = {name: getattr(shared, name) for name in ("review", "locator", "study", "modality")}
+    task["n_images"] = draw(st.sampled_from([100, 1000]))
+    found = draw(st.lists(arms(), min_size=2, max_size=5))
+    return [arm.model_copy(update=TASK | task) for arm in found]
+
+
+#: What is the same in every extraction, so that often only the review differs.
+TASK = {"anatomy": ("breast",), "tasks": ("classification",), "n_classes": 2}
+#: Arms as a store holds them.
+corpora = st.lists(extractions(), max_size=12).map(
+    lambda found: [arm for own in found for arm in own]
+)
+
+
 def by_study(profile: TaskProfile, records: Iterable[ArmRecord]) -> tuple[Neighbour, ...]:
     """All studies with their similarity, nearest first; ties in order of the study key."""
     groups: dict[str, list[ArmRecord]] = defaultdict(list)

@@ -2,9 +2,17 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, recall_score, roc_auc_score
 
-from trainer.metrics import Interval, evaluate, positive_class
+from trainer.metrics import (
+    Interval,
+    auc_contributions,
+    evaluate,
+    macro_auc,
+    positive_class,
+)
 
 
 def sample(n: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -107,3 +115,36 @@ def test_a_metric_that_is_not_defined_is_empty_not_zero() -> None:
     found = evaluate(targets, probabilities, "ab", list("vwxyz"), seed=0)
     assert found["auc"].value is None
     assert found["accuracy"].value == 1
+
+
+@given(st.integers(2, 4), st.integers(0, 10_000))
+def test_contributions_are_those_of_delong(n_classes: int, seed: int) -> None:
+    """Against the definition: mean comparison with every image of the other side."""
+    rng = np.random.default_rng(seed)
+    targets = np.concatenate([np.arange(n_classes), rng.integers(0, n_classes, 20)])
+    probabilities = rng.integers(0, 6, (len(targets), n_classes)) / 5  # ties
+    expected = np.zeros(len(targets))
+    for number in range(n_classes):
+        own = np.flatnonzero(targets == number)
+        other = np.flatnonzero(targets != number)
+        apart = probabilities[own, number][:, None] - probabilities[other, number][None]
+        wins = (np.sign(apart) + 1) / 2
+        expected[own] += (wins.mean(1) - wins.mean()) / len(own) / n_classes
+        expected[other] += (wins.mean(0) - wins.mean()) / len(other) / n_classes
+    found = auc_contributions(targets, probabilities)
+    # sums of a few dozen fractions in another order
+    assert np.allclose(found, expected, atol=1e-12)
+    assert found.sum() == pytest.approx(0, abs=1e-12)
+
+
+def test_the_standard_error_from_contributions_is_that_of_many_samples() -> None:
+    rng = np.random.default_rng(0)
+    values, errors = [], []
+    for _ in range(400):
+        targets = np.repeat([0, 1], [60, 40])
+        score = rng.normal(size=100) + targets
+        probabilities = np.stack([-score, score], axis=1)
+        values.append(macro_auc(targets, probabilities))
+        errors.append(np.sqrt((auc_contributions(targets, probabilities) ** 2).sum()))
+    # 400 samples know a deviation to about 4%
+    assert np.mean(errors) == pytest.approx(np.std(values), rel=0.1)

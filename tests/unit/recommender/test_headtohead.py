@@ -16,7 +16,7 @@ from recommender.headtohead import (
     strength,
     win_rate,
 )
-from recommender.similarity import CLOSE
+from recommender.similarity import CLOSE, similarity
 from tests.unit.recommender import reference
 
 PROFILE = TaskProfile(modality="ultrasound", anatomy="breast", n_images=1000, n_classes=2)
@@ -138,6 +138,20 @@ def test_the_columns_agree_with_records_one_by_one(
             reference.strength(pairs, backbone, family), abs=1e-12
         )
     assert found.counted.sum() == len(pairs)
+
+
+def test_a_standing_tells_close_comparisons_from_all(make_arm: Callable[..., ArmRecord]) -> None:
+    dense = {"backbone": "DenseNet-121", "family": "DenseNet"}
+    far = {"modality": "xray", "anatomy": ("lung",), "n_images": 10, "n_classes": 7}
+    pairs = found(
+        make_arm("a", **dense), make_arm("a", role="benchmark"),
+        make_arm("b", **far), make_arm("b", role="benchmark", **dense, **far),
+        make_arm("c", **far), make_arm("c", role="benchmark", **dense, **far),
+    )  # fmt: skip
+    close, weighted = pairs.standing("DenseNet")
+    assert close == (1, 0)
+    assert weighted == pytest.approx((1, 2 * similarity(PROFILE, make_arm(**far))))
+    assert pairs.standing("ResNet") == ((0, 0), (0, 0))
 
 
 @given(profile=reference.questions, records=st.lists(reference.arms(), max_size=40))

@@ -282,7 +282,7 @@ def nearest(observations: Sequence[Observation], task: Task) -> tuple[Observatio
     kept: list[Observation] = []
     for n in order:
         rows = [one for one in observations if one.task == tasks[n]]
-        if len(kept) + len(rows) > POOLED:
+        if kept and len(kept) + len(rows) > POOLED:
             break
         kept += rows
     return usable(kept)

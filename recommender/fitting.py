@@ -15,6 +15,8 @@ Array = npt.NDArray[np.float64]
 #: Parts of the literature for configurations on a task.
 PartsOf = Callable[[Task, Sequence[Configuration]], Mapping[str, Array]]
 
+#: Column of the controlled comparisons, which are always taken in: they are the mean rank.
+CONTROLLED = PARTS.index("controlled")
 #: Fewest origins of data sets from which weights are fitted.
 MIN_ORIGINS = 3
 
@@ -41,8 +43,8 @@ def fit_weights(
     Notes
     -----
     Non-negative least squares of the scores within each block on the parts. Data sets of one
-    origin count once and are left out together. A part is taken in, the most useful first, only
-    where it lowers the error on what is left out by more than a standard error.
+    origin count once and are left out together. A part of the literature is taken in, the most
+    useful first, only where it lowers the error on what is left out by more than a standard error.
     """
     known = thinned(usable(observations), POOLED)
     origins = groups([one.task.source for one in known])
@@ -114,7 +116,7 @@ def _choose(
     def errors_of(columns: list[int]) -> Array:
         return _left_out_errors(table[:, columns], target, weight, origins)
 
-    columns: list[int] = []
+    columns = [column for column in allowed if column == CONTROLLED]
     errors = errors_of(columns)
     while left := [column for column in allowed if column not in columns]:
         tried = {column: errors_of([*columns, column]) for column in left}
@@ -125,6 +127,9 @@ def _choose(
         columns, errors = [*columns, best], tried[best]
     found = np.zeros(table.shape[1])
     found[columns] = nonnegative(table[:, columns], target, weight)
+    # Comparisons that foretell nothing are still a better order than that of the names.
+    if CONTROLLED in columns and not found.any():
+        found[CONTROLLED] = 1.0
     return found
 
 

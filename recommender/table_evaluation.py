@@ -26,6 +26,9 @@ Scores = Mapping[Configuration, float]
 #: Configuration -> backbone, approach and head as a table writes them.
 Spelled = Callable[[Configuration], tuple[str, str, str]]
 
+#: Regret, top-3 rate and tau.
+Judgement = tuple[float, float, float]
+
 #: A table of at least this many origins says itself how far its tasks differ.
 ENOUGH_ORIGINS = 4
 TOP = 3
@@ -167,7 +170,7 @@ def evaluate_table(
     outcomes = tuple(
         _outcome(fold, scores, spelled) for fold, scores in zip(folds, answers, strict=True)
     )
-    judged = {"recommender": [_judge(f.values, s) for f, s in zip(folds, answers, strict=True)]}
+    judged = {"recommender": [_followed(o, f) for o, f in zip(outcomes, folds, strict=True)]}
     for name, constant in CONSTANTS.items():
         judged[name] = [_judge(f.values, constant(f, around)) for f in folds]
     return TableEvaluation(
@@ -256,7 +259,7 @@ def _complete(values: Mapping[Configuration, float], scores: Scores) -> list[flo
     return [scores.get(one, lowest) for one in values]
 
 
-def _judge(known: Mapping[Configuration, float], scores: Scores) -> tuple[float, float, float]:
+def _judge(known: Mapping[Configuration, float], scores: Scores) -> Judgement:
     """Regret, top-3 rate and tau; means over choices that tie for the first place."""
     values, ranks = list(known.values()), _complete(known, scores)
     first = [n for n, score in enumerate(ranks) if score == max(ranks)]
@@ -267,7 +270,14 @@ def _judge(known: Mapping[Configuration, float], scores: Scores) -> tuple[float,
     )
 
 
-def _means(rows: Sequence[tuple[float, float, float]]) -> MeanOutcome:
+def _followed(one: DatasetOutcome, fold: _Fold) -> Judgement:
+    """What the recommender's choice gave; where it made none, what chance gives."""
+    if one.regret is None or one.top3 is None or one.tau is None:
+        return _judge(fold.values, {})
+    return one.regret, float(one.top3), one.tau
+
+
+def _means(rows: Sequence[Judgement]) -> MeanOutcome:
     columns = dict(zip(("regret", "top3", "tau"), zip(*rows, strict=True), strict=True))
     found: dict[str, Any] = {name: float(np.mean(column)) for name, column in columns.items()}
     found |= {f"{name}_interval": interval(column) for name, column in columns.items()}

@@ -31,7 +31,7 @@ from tests.unit.recommender.planted import FAMILIES, network, table, tables
 NETWORKS = tuple(map(network, FAMILIES))
 ELSEWHERE = Task("elsewhere", modality="ultrasound", anatomy="breast", n_images=500, n_classes=2)
 #: Effects that networks of two families share, all else equal.
-SHARED = sum(effect(network("b1")) == effect(network("c1")) for effect in EFFECTS.values())
+SHARED = sum(share for share, of in EFFECTS.values() if of(network("b1")) == of(network("c1")))
 grid = st.sampled_from(GRID)
 
 
@@ -77,7 +77,7 @@ def test_one_ranking_for_all_is_the_mean_rank_drawn_towards_the_average(
     names = ["p", "q", "r", "s"]
     rows = table({f"set {n}": dict(zip(names, row, strict=True)) for n, row in enumerate(values)})
     mean_rank = np.mean([scores_of(row) for row in values], axis=0)
-    own = (1 - SHARED / len(EFFECTS)) * len(values)
+    own = (1 - SHARED) * len(values)
     settings = Settings(own=0.0, noise=noise)
     asked = [network(name) for name in names]
     for place, part in (("made up", 1.0), ("", 1 - PROTOCOL)):

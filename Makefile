@@ -38,6 +38,7 @@ test: $(VENV)/.installed-test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	MYPYPATH=benchmarks $(VENV)/bin/mypy benchmarks
 	$(VENV)/bin/lint-imports --no-cache
 	$(VENV)/bin/pytest
 

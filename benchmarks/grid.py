@@ -157,7 +157,7 @@ def rows(
     folder: Path, images: ImageSet, seed: int, backbones: Sequence[str], epochs: int, out: Path
 ) -> Iterator[Row]:
     """Every row of one set and seed that `out` does not hold yet."""
-    about = {
+    about: Row = {
         "dataset": folder.name, "n_images": len(images.files), "n_classes": len(images.classes),
         "seed": seed, "epochs": epochs,
     }  # fmt: skip
@@ -166,9 +166,7 @@ def rows(
         done = {
             (row["approach"], row["head"])
             for row in (read(out) if out.exists() else ())
-            if all(
-                row[key] == str(value) for key, value in (about | {"backbone": backbone}).items()
-            )
+            if all(row[key] == str(value) for key, value in {**about, "backbone": backbone}.items())
         }
         if set(CARRIED_OUT) <= done:
             continue

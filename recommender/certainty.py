@@ -28,9 +28,10 @@ def certainty(best: Choice, second: RunnerUp | None, evidence: Gathered) -> Cert
     n_measured = len(evidence.measured)
     reasons = (
         f"directness: {n_close} of the {len(near)} nearest studies are close to this task, and "
-        f"{n_near} data sets of controlled comparisons are of its modality",
+        f"{_data_sets(n_near)} of controlled comparisons {'is' if n_near == 1 else 'are'} of its "
+        "modality",
         f"comparison: {best.family} was compared with others under equal conditions on "
-        f"{n_compared} data sets with this approach; {_studies(best, evidence)}",
+        f"{_data_sets(n_compared)} with this approach; {_studies(best, evidence)}",
         _precision(second),
         _agreement(evidence),
         "reporting: studies report their authors' best result; most compare with nothing",
@@ -42,6 +43,10 @@ def certainty(best: Choice, second: RunnerUp | None, evidence: Gathered) -> Cert
     return Certainty(
         level=_level(n_close + n_near, n_compared, n_measured, second), reasons=reasons
     )
+
+
+def _data_sets(n: int) -> str:
+    return f"{n} data set{'' if n == 1 else 's'}"
 
 
 def _controlled_near(evidence: Gathered) -> int:
@@ -73,6 +78,8 @@ def _compared(best: Choice, evidence: Gathered) -> int:
 
 def _studies(best: Choice, evidence: Gathered) -> str:
     wins, losses = family_record(evidence.literature.pairs, best.family)
+    if not wins + losses:
+        return "no study in the reviews compares it"
     return f"in the reviews' studies it won {wins:.1f} and lost {losses:.1f} (weighted by likeness)"
 
 

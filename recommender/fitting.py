@@ -7,7 +7,16 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.configuration import Configuration, Observation, Task
-from recommender.controlled import POOLED, Controlled, Settings, fit, groups, thinned, usable
+from recommender.controlled import (
+    FITTED,
+    POOLED,
+    Controlled,
+    Settings,
+    fit,
+    groups,
+    thinned,
+    usable,
+)
 from recommender.parts import LITERATURE, PARTS
 from recommender.weights import UNFITTED, Weights
 
@@ -61,6 +70,27 @@ def fit_weights(
         parts=dict(zip(PARTS, (round(float(w), 3) for w in parts), strict=True)),
         settings=chosen, points=points, spread_points=spread, n_origins=len(origins),
     )  # fmt: skip
+
+
+def foretold_better(table: Sequence[Observation], elsewhere: Sequence[Observation]) -> bool:
+    """Whether results from elsewhere help to foretell a table's data sets.
+
+    Each origin of the table is left out in turn; they help where they lower the error by more
+    than a standard error, as the parts of the literature must.
+    """
+    both = thinned(usable([*table, *elsewhere]), FITTED)
+    inside = {one.table for one in table}
+    own = [n for n, one in enumerate(both) if one.table in inside]
+    alone = Controlled(tuple(both[n] for n in own), Settings())
+    errors = (alone.scores - alone.left_out()) ** 2
+    gain = errors - (alone.scores - Controlled(both, Settings()).left_out()[own]) ** 2
+    each = [gain[rows].mean() for rows in groups([one.task.source for one in alone.observations])]
+    return _beyond_chance(np.array(each))
+
+
+def _beyond_chance(gain: Array) -> bool:
+    """A mean gain of more than a standard error over the origins, shape (D,)."""
+    return bool(gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)))
 
 
 def design(model: Controlled, parts_of: PartsOf) -> Array:
@@ -122,7 +152,7 @@ def _choose(
         tried = {column: errors_of([*columns, column]) for column in left}
         best = min(left, key=lambda column: float(tried[column].mean()))
         gain = errors - tried[best]
-        if gain.mean() <= gain.std(ddof=1) / np.sqrt(len(gain)):
+        if not _beyond_chance(gain):
             break
         columns, errors = [*columns, best], tried[best]
     found = np.zeros(table.shape[1])

@@ -1,7 +1,7 @@
 """What happens when advice is followed on data sets it has not seen: tables of measured values.
 
 Each data set is left out in turn. The recommender sees the task, the other data sets of the table
-and the store's evidence but what stands there under the same name; the constants see the other
+and the store's evidence but what stands there of the same images; the constants see the other
 data sets of the table only.
 """
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from evidence.records import Record
 from recommender.configuration import Configuration, Observation, Task
 from recommender.controlled import Settings, fit, groups, scores_of, usable
-from recommender.fitting import PartsOf, fit_weights
+from recommender.fitting import PartsOf, fit_weights, foretold_better
 from recommender.measures import in_top, interval, regret, weighted_tau
 from recommender.ranking import DIGITS, stand
 
@@ -45,7 +45,8 @@ class ChosenConfiguration(Record):
 class DatasetOutcome(Record):
     """What the recommender chose on one left-out data set, and what that gave.
 
-    Nothing is chosen where nothing is known of any of its configurations.
+    Nothing is chosen where nothing is known that tells its configurations apart: the order of
+    their names is no advice.
     """
 
     dataset: str
@@ -204,9 +205,25 @@ def _fold(
     own = [one for one in table if one.task.name == name]
     others = tuple(one for one in table if not same_name(one.task.name, name))
     stored = around.store if ablation.store else ()
-    known = (*others, *(one for one in stored if not same_name(one.task.name, name)))
+    # The same images may stand in the store under another name.
+    same = {one.task.source for one in stored if same_name(one.task.name, name)}
+    same.add(own[0].task.source)
+    elsewhere = [one for one in stored if one.task.source not in same]
     values = {one.configuration: one.value for one in sorted(own, key=lambda o: o.configuration)}
+    known = (*others, *(elsewhere if _heard(values, others, elsewhere) else ()))
     return _Fold(own[0].task, values, others, usable(known))
+
+
+def _heard(
+    values: Mapping[Configuration, float],
+    others: Sequence[Observation],
+    elsewhere: Sequence[Observation],
+) -> bool:
+    """Whether the store's other tables count: few data sets, a new backbone, or they help."""
+    few = len({one.task.source for one in others}) < ENOUGH_ORIGINS
+    covered = {one.configuration.backbone for one in others}
+    new = any(one.backbone not in covered for one in values)
+    return few or new or foretold_better(others, elsewhere)
 
 
 def _advice(fold: _Fold, around: Surroundings, ablation: Ablation) -> Scores:
@@ -238,7 +255,7 @@ def _outcome(fold: _Fold, scores: Scores, spelled: Spelled) -> DatasetOutcome:
     found = DatasetOutcome(
         dataset=fold.task.name, best_value=max(values), n_configurations=len(values)
     )
-    if not scores:
+    if _undecided(scores):
         return found
     one = min(scores, key=lambda c: (-scores[c], c))
     position = list(fold.values).index(one)
@@ -251,6 +268,11 @@ def _outcome(fold: _Fold, scores: Scores, spelled: Spelled) -> DatasetOutcome:
         "tau": weighted_tau(values, _complete(fold.values, scores)),
     }
     return found.model_copy(update=chosen)
+
+
+def _undecided(scores: Scores) -> bool:
+    """Nothing is known, or nothing that tells one configuration from another."""
+    return not scores or (len(scores) > 1 and len(set(scores.values())) == 1)
 
 
 def _complete(values: Mapping[Configuration, float], scores: Scores) -> list[float]:

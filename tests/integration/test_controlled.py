@@ -70,7 +70,7 @@ def test_a_release_shows_which_results_changed(either: Store, own: Path) -> None
     old, new = (releases.tables_of(either, tag) for tag in ("before", releases.NOW))
     (row,) = releases.changed_rows(old, new)
     assert (row.file, row.columns) == ("benchmarks.csv", (("value", "0.8", "0.85"),))
-    assert len(releases.corpus_of(old).controlled) == 258
+    assert len(releases.corpus_of(old).controlled) == 312
 
 
 def test_a_result_of_nothing_known_is_refused_whole(either: Store, own: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_result_of_nothing_known_is_refused_whole(either: Store, own: Path) ->
     assert "column backbone: found 'VGG-61'; must be in backbones.csv" in said[2]
     with either.connect() as connection:
         tables = export.rows(connection)
-    assert [row["table"] for row in tables["benchmark_tables.csv"]] == ["juodelyte2024"]
+    assert [row["table"] for row in tables["benchmark_tables.csv"]] == ["evtl2026", "juodelyte2024"]
 
 
 def test_a_question_in_sql_compares_backbones_on_the_same_data(either: Store) -> None:

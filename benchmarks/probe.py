@@ -10,7 +10,7 @@ backbone; of each configuration the cheapest seed counts, since waiting for othe
 machine makes CPU seconds longer. The candidates stand in an order that says nothing of the data:
 small backbones first, approaches and heads as `recommender.plan.CARRIED_OUT` lists them.
 
-Usage: python benchmarks/probe.py GRID.csv DATA... [--share 0.1] [--threads 1]
+Usage: python benchmarks/probe.py GRID.csv DATA... [--share 0.09] [--threads 1]
 """
 
 import argparse
@@ -150,7 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("grid", type=Path)
     parser.add_argument("data", type=Path, nargs="+")
-    parser.add_argument("--share", type=float, default=0.1)
+    parser.add_argument("--share", type=float, default=0.09)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--verbose", action="store_true")
     asked = parser.parse_args()

@@ -117,23 +117,17 @@ def named(other: Configuration) -> Configuration:
 
 
 def ranked(trials: Sequence[Trial], order: Sequence[Configuration]) -> list[Trial]:
-    """Frozen trials of one fidelity: the best and its equals in the order before, then the rest.
+    """Frozen trials of one fidelity, the highest first; ties in the order before.
 
-    Equal is what lies below the best by no more than chance (`BY_CHANCE` standard errors of the
-    difference on the same images): the highest of several values that differ by chance is no
-    better choice than the one that was ahead before. Breiman et al. 1984
-    (doi:10.1201/9781315139470) do so within one standard error, to prefer the simpler.
+    What is expected beforehand tells configurations apart by fractions of a point of AUC, so that
+    in doubt the measured value counts, and not the order before.
     """
 
     def before(trial: Trial) -> int:
         place = named(trial)
         return order.index(place) if place in order else len(order)
 
-    def equal(trial: Trial) -> bool:
-        return not _below(trial)
-
-    equals = sorted(filter(equal, trials), key=before)
-    return equals + sorted((t for t in trials if not equal(t)), key=lambda t: -t.value)
+    return sorted(trials, key=lambda trial: (-trial.value, before(trial)))
 
 
 def decide(report: ProbeReport) -> tuple[Configuration, ...]:
@@ -192,10 +186,5 @@ def difference(trial: Trial) -> float:
 
 def is_behind(tuned: Trial) -> bool:
     """Whether a short fine-tuning is further behind than chance and haste explain."""
-    return _below(tuned, by=SHORT_RUN_LOSS * (1 - tuned.fidelity.share))
-
-
-def _below(trial: Trial, by: float = 0.0) -> bool:
-    """A trial lies below what it is paired with, by more than chance and a known loss explain."""
-    pair = trial.paired
-    return pair is not None and pair.difference < -BY_CHANCE * pair.se - by
+    loss, pair = SHORT_RUN_LOSS * (1 - tuned.fidelity.share), tuned.paired
+    return pair is not None and pair.difference < -BY_CHANCE * pair.se - loss

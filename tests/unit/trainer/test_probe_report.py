@@ -57,13 +57,13 @@ def test_without_trials_the_order_stays() -> None:
     assert decide(report()) == ALL
 
 
-def test_what_lies_below_the_best_by_chance_keeps_its_order() -> None:
+def test_the_highest_comes_first_and_ties_keep_their_order() -> None:
     trials = (
         trial(frozen("three"), 0.92),
         trial(frozen("two"), 0.915, difference=-0.005, se=0.006),
-        trial(frozen("one"), 0.90, difference=-0.02, se=0.006),
+        trial(frozen("one"), 0.915, difference=-0.005, se=0.006),
     )
-    assert decide(report(*trials))[:3] == (frozen("two"), frozen("three"), frozen("one"))
+    assert decide(report(*trials))[:3] == (frozen("three"), frozen("one"), frozen("two"))
 
 
 def test_what_was_tried_on_more_comes_before_what_was_dropped_earlier() -> None:

@@ -7,25 +7,31 @@ best configuration of the grid and the mean of all.
 
 The compute of the grid is the sum over its configurations of one seed, features charged once per
 backbone; of each configuration the cheapest seed counts, since waiting for other work on the
-machine makes CPU seconds longer. The candidates stand in an order that says nothing of the data:
-small backbones first, approaches and heads as `recommender.plan.CARRIED_OUT` lists them.
+machine makes CPU seconds longer. The candidates stand in the order of the advice for these images
+before the probe, with all comparisons on the same images taken out of the store.
 
 Usage: python benchmarks/probe.py GRID.csv DATA... [--share 0.09] [--threads 1]
 """
 
 import argparse
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
 
 import torch
-from grid import grouped, planned, read
+from grid import grouped, read
 
-from evidence.records import TaskProfile
-from recommender.plan import CARRIED_OUT, TrainingPlan
+from evidence import queries
+from evidence.records import Corpus
+from evidence.store import Store
+from evtl.asking import TaskOptions, question
+from evtl.probing import candidates
+from recommender.plan import TrainingPlan
+from trainer.images import ImageSet
 from trainer.memory import keep_freed_memory
 from trainer.probe import probe
 from trainer.probe_report import Configuration, ProbeReport, Trial, decide
@@ -41,6 +47,13 @@ class Cell:
     auc: float
     cpu_s: float
 
+
+#: Modality and anatomy of the sets that the grid knows.
+IMAGED = {
+    "busi_breast_us": ("ultrasound", "breast"),
+    "odir_cataract_fundus": ("fundus", "eye"),
+    "pneumonia_xray_28px": ("xray", "lung"),
+}
 
 Grid = Mapping[int, Mapping[Key, Cell]]
 
@@ -73,19 +86,22 @@ def keys(grid: Grid) -> Sequence[Key]:
     return list(next(iter(grid.values())))
 
 
-def candidates(
-    backbones: Sequence[str], n_images: int, epochs: int, seed: int
-) -> list[TrainingPlan]:
-    """Every configuration of the grid, in an order that says nothing of the data."""
-    return [
-        TrainingPlan(
-            profile=TaskProfile(modality="ultrasound", n_images=n_images),
-            backbone=planned(f"lite{name[-1]}"), approach=approach, head=head,
-            augmentation="online" if approach == "fine_tuning_from_scratch" else "none",
-            epochs=epochs, seed=seed,
-        )
-        for name in sorted(backbones) for approach, head in CARRIED_OUT
-    ]  # fmt: skip
+def without(name: str, corpus: Corpus) -> Corpus:
+    """A corpus but for the comparisons on the images of one data set."""
+    origins = {one.dataset: one.origin for one in corpus.controlled}
+    kept = tuple(one for one in corpus.controlled if one.origin != origins.get(name, name))
+    return replace(corpus, controlled=kept)
+
+
+def planned_by_advice(
+    name: str, images: ImageSet, grid: Grid, corpus: Corpus
+) -> tuple[TrainingPlan, ...]:
+    """Every configuration of the grid, in the order of advice that never saw these images."""
+    modality, anatomy = IMAGED[name]
+    options = TaskOptions(modality=modality, anatomy=anatomy, goal="accuracy")
+    asked = question(options, corpus, images)
+    backbones = frozenset(key[0] for key in keys(grid))
+    return candidates(replace(asked, backbones=backbones), without(name, corpus))
 
 
 def say(line: str) -> None:
@@ -105,15 +121,23 @@ def describe(trial: Trial) -> str:
     )
 
 
-def run(folder: Path, rows: Sequence[Mapping[str, str]], share: float, *, verbose: bool) -> None:
+def run(
+    folder: Path,
+    rows: Sequence[Mapping[str, str]],
+    corpus: Corpus,
+    share: float,
+    *,
+    verbose: bool,
+) -> None:
     """Probe one image set with each seed, and print what came of it."""
     grid = of_set(rows, folder.name)
     row = next(row for row in rows if row["dataset"] == folder.name)
     images, whole = grouped(folder, int(row["n_images"])), compute(grid)
+    advised = planned_by_advice(folder.name, images, grid, corpus)
     chosen: list[float] = []
     for seed, cells in grid.items():
-        names = {key[0] for key in cells}
-        plans = candidates(sorted(names), len(images.files), int(row["epochs"]), seed)
+        as_in_grid = {"epochs": int(row["epochs"]), "seed": seed}
+        plans = [plan.model_copy(update=as_in_grid) for plan in advised]
         report = probe(
             plans, images, share * whole, seed=seed, device="cpu", clock=time.process_time
         )
@@ -158,8 +182,10 @@ def main() -> None:
     # Threads that wait for each other count as CPU seconds.
     torch.set_num_threads(asked.threads)
     rows = read(asked.grid)
-    for folder in asked.data:
-        run(folder, rows, asked.share, verbose=asked.verbose)
+    with tempfile.TemporaryDirectory() as place:
+        corpus = queries.corpus(Store(f"sqlite:///{place}/evtl.db"))
+        for folder in asked.data:
+            run(folder, rows, corpus, asked.share, verbose=asked.verbose)
 
 
 if __name__ == "__main__":

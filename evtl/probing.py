@@ -80,7 +80,7 @@ def measurements(report: ProbeReport, families: Mapping[str, str]) -> tuple[Meas
     """What the trials of a probe say, each beside what it was tried with on the same images.
 
     A short fine-tuning shows less than a whole one would: one that lies below its frozen
-    reference by no more than chance says nothing.
+    reference by no more than its haste explains says nothing.
     """
     found: list[Measured] = []
     for number, trial in enumerate(report.trials):
@@ -101,5 +101,5 @@ def _named(one: Trial | ProbedConfiguration, families: Mapping[str, str]) -> Con
 
 
 def _says_nothing(trial: Trial) -> bool:
-    """A short fine-tuning below its frozen reference by no more than chance and haste explain."""
+    """A short fine-tuning below its frozen reference by no more than its haste explains."""
     return trial.paired is None or (trial.paired.difference < 0 and not is_behind(trial))

@@ -81,7 +81,9 @@ def printable(text: str) -> str:
 
 
 def wrapped(line: str) -> str:
-    """A line in lines of `WIDTH` columns, continued two further in."""
+    """A line in lines of `WIDTH` columns, continued two further in; it may begin with a blank."""
+    if line.startswith("\n"):
+        return "\n" + wrapped(line[1:])
     text = printable(line).lstrip(" ")
     indent = " " * (len(line) - len(text))
     return textwrap.fill(

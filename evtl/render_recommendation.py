@@ -38,7 +38,7 @@ def _paragraphs(found: Recommendation, top: int) -> Iterator[str]:
             yield from _disagreement(item)
     yield "\nMind"
     yield from (f"  - {text}" for text in found.warnings)
-    yield from (f"  - check: {check.value}" for check in found.advice.checks)
+    yield from (f"  - {check.reason}" for check in found.advice.checks)
     yield "\nEverything that it rests on: evtl explain with the same options"
 
 

@@ -64,7 +64,7 @@ def warnings(profile: TaskProfile, best: Choice, near: Sequence[Neighbour]) -> t
             "applied; give --augmented-n to apply it."
         )
     if not best.studies:
-        found.append(f"No near study used {best.family}: its place rests on rules and comparisons.")
+        found.append(f"No near study used {best.family}: its place rests on controlled comparisons.")
     if profile.task == "regression":
         found.append(
             "Four of 102 studies in Morid 2022 are numeric; training a number comes later."

@@ -11,7 +11,7 @@ from evidence.vocabulary import Approach, Head
 
 #: Standard errors by which one may lie below another by chance: one-sided 95%.
 BY_CHANCE = 1.645
-#: AUC by which it may lie lower still where hardly anything of the training was carried out.
+#: AUC that a fine-tuning is expected to gain where hardly anything of it was carried out.
 SHORT_RUN_LOSS = 0.04
 
 
@@ -117,17 +117,23 @@ def named(other: Configuration) -> Configuration:
 
 
 def ranked(trials: Sequence[Trial], order: Sequence[Configuration]) -> list[Trial]:
-    """Frozen trials of one fidelity, the highest first; ties in the order before.
+    """Frozen trials of one fidelity: the best and its equals in the order before, then the rest.
 
-    What is expected beforehand tells configurations apart by fractions of a point of AUC, so that
-    in doubt the measured value counts, and not the order before.
+    Equal is what lies below the best by no more than chance (`BY_CHANCE` standard errors of the
+    difference on the same images): the highest of several values that differ by chance is no
+    better choice than the one that was ahead before. Breiman et al. 1984
+    (doi:10.1201/9781315139470) do so within one standard error, to prefer the simpler.
     """
 
     def before(trial: Trial) -> int:
         place = named(trial)
         return order.index(place) if place in order else len(order)
 
-    return sorted(trials, key=lambda trial: (-trial.value, before(trial)))
+    def equal(trial: Trial) -> bool:
+        return not _below(trial)
+
+    equals = sorted(filter(equal, trials), key=before)
+    return equals + sorted((t for t in trials if not equal(t)), key=lambda t: -t.value)
 
 
 def decide(report: ProbeReport) -> tuple[Configuration, ...]:
@@ -136,10 +142,9 @@ def decide(report: ProbeReport) -> tuple[Configuration, ...]:
     1. Frozen: those that were tried on most come first, in the order of `ranked`.
     2. Fine-tuned: those that survived most rungs come first, then those with the larger
        difference from the frozen reference.
-    3. Fine-tuning leads unless it lies below the frozen reference on the same images by more than
-       chance (`BY_CHANCE` standard errors) and by more than a short run loses on a whole
-       training: `SHORT_RUN_LOSS` times the share that was not carried out. Where only one of the
-       two was tried, the approach that was ahead before leads.
+    3. Fine-tuning leads unless it lies further below the frozen reference on the same images than
+       a short run loses on a whole training: `SHORT_RUN_LOSS` times the share that was not carried
+       out. Where only one of the two was tried, the approach that was ahead before leads.
     4. Candidates that were not tried follow, in the order before.
     """
     frozen = frozen_first_to_last(report.trials, report.candidates)
@@ -185,6 +190,11 @@ def difference(trial: Trial) -> float:
 
 
 def is_behind(tuned: Trial) -> bool:
-    """Whether a short fine-tuning is further behind than chance and haste explain."""
-    loss, pair = SHORT_RUN_LOSS * (1 - tuned.fidelity.share), tuned.paired
-    return pair is not None and pair.difference < -BY_CHANCE * pair.se - loss
+    """Whether a short fine-tuning is further behind than its haste explains."""
+    return difference(tuned) < -SHORT_RUN_LOSS * (1 - tuned.fidelity.share)
+
+
+def _below(trial: Trial) -> bool:
+    """A trial lies below what it is paired with, by more than chance explains."""
+    pair = trial.paired
+    return pair is not None and pair.difference < -BY_CHANCE * pair.se

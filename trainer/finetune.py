@@ -4,13 +4,14 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from recommender.plan import TrainingPlan
 from trainer.backbones import Preprocessing
@@ -35,7 +36,12 @@ Epoch = dict[str, Any]
 
 
 class Classifier(nn.Module):
-    """A backbone and a linear head: ``(N, 3, H, W)`` -> logits ``(N, C)``."""
+    """A backbone and a linear head: ``(N, 3, H, W)`` -> logits ``(N, C)``.
+
+    Batch normalisation keeps the statistics of the pretraining, in training too: some dozens of
+    small batches, all that a small set gives, do not move the running means to where the weights
+    have gone, and what is evaluated would then not be what was trained.
+    """
 
     def __init__(self, backbone: nn.Module, n_features: int, n_classes: int) -> None:
         super().__init__()
@@ -46,6 +52,14 @@ class Classifier(nn.Module):
         """Logits of a batch."""
         logits: Tensor = self.head(self.backbone(images))
         return logits
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch everything but the batch normalisation."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, _BatchNorm):
+                module.eval()
+        return self
 
 
 @dataclass(frozen=True)

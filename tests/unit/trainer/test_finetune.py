@@ -57,6 +57,16 @@ def test_every_parameter_moves(steps: Preprocessing) -> None:
         assert not torch.equal(after, before[name]), name
 
 
+def test_batch_normalisation_keeps_the_statistics_of_the_pretraining(
+    steps: Preprocessing,
+) -> None:
+    """Its scale and shift are trained, what it normalises by is not."""
+    before, after = toy().state_dict(), tuned(steps)[0].backbone.state_dict()
+    kept = {name for name in before if torch.equal(before[name], after[name])}
+    statistics = ("running_mean", "running_var", "num_batches_tracked")
+    assert kept == {f"normalisation.{name}" for name in statistics}
+
+
 def test_the_same_seed_gives_the_same_weights(steps: Preprocessing) -> None:
     first, second = (tuned(steps)[0].state_dict() for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from recommender.configuration import Configuration, Observation, Task
 from recommender.controlled import Array
 from recommender.parts import LITERATURE
+from recommender.spelling import same_name
 from recommender.table_evaluation import (
     WHOLE,
     Ablation,
     Surroundings,
     TableEvaluation,
     evaluate_table,
-    same_name,
 )
 from tests.unit.recommender.planted import network, table
 
@@ -213,11 +213,11 @@ def test_means_are_those_of_the_data_sets_where_nothing_ties() -> None:
 
 def test_choices_are_told_in_the_words_of_the_table() -> None:
     found = evaluate_table(
-        table(MISLEADING), alone(), spelled=lambda one: (one.backbone.upper(), "FE", "fc")
+        table(MISLEADING), alone(), spelled=lambda name, one: (f"{name} {one.backbone}", "FE", "fc")
     )
     choice = found.datasets[0].choice
     assert choice is not None
-    assert (choice.backbone, choice.approach, choice.head) == ("X", "FE", "fc")
+    assert (choice.backbone, choice.approach, choice.head) == ("Breast-MNIST x", "FE", "fc")
 
 
 def test_what_nothing_is_known_of_is_not_ranked_and_named() -> None:

@@ -61,6 +61,10 @@ def test_strangers_are_one_but_for_case_and_punctuation(tmp_path: Path) -> None:
     found = read(tmp_path, lines)
     assert named(found) == [("a", "MyNet-3"), ("b", "MyNet-3"), ("b", "MyNet3+")]
     assert found.unknown == ("MyNet-3", "MyNet3+", "mynet3")
+    assert named(read(tmp_path, ["a,--,full,auc,0.8", "a,..,full,auc,0.8"])) == [
+        ("a", "--"),
+        ("a", ".."),
+    ]
 
 
 @pytest.mark.parametrize(

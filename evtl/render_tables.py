@@ -8,9 +8,9 @@ from recommender.table_evaluation import MeanOutcome, TableEvaluation
 
 NOTES = (
     "Each data set is left out in turn; the constants see the other data sets of the table only. "
-    "regret: best value less the chosen one's; top3: how often fewer than three were better; tau: "
-    "weighted Kendall correlation of the whole order. In brackets 95% bootstrap intervals over "
-    "data sets, which are few.",
+    "regret: how far the chosen value is from the best; top3: how often fewer than three were "
+    "better; tau: weighted Kendall correlation of the whole order. In brackets 95% bootstrap "
+    "intervals over data sets, which are few.",
 )
 
 
@@ -31,7 +31,8 @@ def ablations(found: AblationEvaluation) -> str:
 
 
 def _table(found: TableEvaluation) -> str:
-    head = f"{found.table}, {found.metric}: {found.n_datasets} data sets"
+    better = " (less is better)" if found.less_is_better else ""
+    head = f"{found.table}, {found.metric}{better}: {found.n_datasets} data sets"
     return f"{head}\n\n{_rows(found.means)}"
 
 
@@ -70,6 +71,11 @@ def _datasets(found: TableEvaluation) -> str:
 
 
 def _asides(found: TableEvaluation) -> Iterator[str]:
+    if tied := [f"{one.dataset} ({one.n_tied})" for one in found.datasets if one.n_tied > 1]:
+        yield wrapped(
+            "Tied for the first place (how many): the first by name is shown, with the mean value "
+            f"and regret of all that tie: {', '.join(tied)}"
+        )
     if found.unknown:
         names = ", ".join(found.unknown)
         yield wrapped(f"Of no known family, judged by this table alone: {names}")

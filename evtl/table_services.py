@@ -14,6 +14,7 @@ from evidence.backbone_names import BackboneNames
 from evidence.records import Corpus, Record, TaskProfile
 from evidence.store import Store
 from recommender.configuration import OWN_RUNS, Configuration, Observation, Task
+from recommender.controlled import usable
 from recommender.cost import training_macs
 from recommender.errors import RecommendationError
 from recommender.neighbours import Choosable, shares
@@ -120,7 +121,7 @@ def _tables(corpus: Corpus) -> tuple[tuple[Observation, ...], ...]:
     """Controlled tables that compare what can be recommended, each metric on its own."""
     cells = [one for one in observed(corpus) if one.table != OWN_RUNS]
     names = sorted({(one.table, one.metric) for one in cells})
-    found = (tuple(o for o in cells if (o.table, o.metric) == name) for name in names)
+    found = (usable([o for o in cells if (o.table, o.metric) == name]) for name in names)
     return tuple(rows for rows in found if len({o.task.name for o in rows}) >= MIN_DATASETS)
 
 
@@ -195,7 +196,11 @@ def evaluate_results(
         found = names.find(text)
         return None if found is None else (found.name, found.family)
 
-    table = read_results(results, tasks, resolve)
-    rows, around = table.of_metric(metric), surroundings(corpus, goal)
-    found = evaluate_table(rows, around, spelled=table.written.__getitem__)
+    table = read_results(results, tasks, resolve).of_metric(metric)
+    rows = table.observations
+    found = evaluate_table(
+        rows,
+        surroundings(corpus, goal),
+        spelled=lambda dataset, one: table.written[dataset, rows[0].metric, one],
+    )
     return found.model_copy(update={"unknown": table.unknown, "notes": table.notes})

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from evidence.records import ControlledResult, RunRecord, TaskProfile
 from evidence.vocabulary import ANATOMY, MODALITY, Approach, Head, Initialisation
+from recommender.metrics import direction
 from recommender.similarity import class_similarity, size_similarity, term_similarity
 
 #: What every backbone of ours was pretrained on.
@@ -93,10 +94,6 @@ def asked(profile: TaskProfile, name: str = "") -> Task:
     )
 
 
-#: Metrics of which less is better.
-LESS_IS_BETTER = frozenset({"mae"})
-
-
 def of_table(result: ControlledResult) -> Observation:
     """A cell of a controlled table."""
     task = Task(
@@ -107,7 +104,7 @@ def of_table(result: ControlledResult) -> Observation:
         result.backbone, result.family, result.approach, result.head, result.initialisation,
         result.pretraining,
     )  # fmt: skip
-    value = -result.value if result.metric in LESS_IS_BETTER else result.value
+    value = (direction(result.metric) or 1) * result.value
     return Observation(result.table, task, configuration, result.metric, value)
 
 

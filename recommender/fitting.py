@@ -89,8 +89,8 @@ def foretold_better(table: Sequence[Observation], elsewhere: Sequence[Observatio
 
 
 def _beyond_chance(gain: Array) -> bool:
-    """A mean gain of more than a standard error over the origins, shape (D,)."""
-    return bool(gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)))
+    """A mean gain of more than a standard error over the origins, shape (D,); of one none is."""
+    return len(gain) > 1 and bool(gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)))
 
 
 def design(model: Controlled, parts_of: PartsOf) -> Array:

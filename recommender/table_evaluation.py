@@ -5,9 +5,9 @@ and the store's evidence but what stands there of the same images; the constants
 data sets of the table only.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import mean
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,15 @@ from recommender.configuration import Configuration, Observation, Task
 from recommender.controlled import Settings, fit, groups, scores_of, usable
 from recommender.fitting import PartsOf, fit_weights, foretold_better
 from recommender.measures import in_top, interval, regret, weighted_tau
+from recommender.metrics import direction
 from recommender.ranking import DIGITS, stand
+from recommender.spelling import same_name
 
 Array = npt.NDArray[np.float64]
 #: Configurations -> one number each; the highest is chosen.
 Scores = Mapping[Configuration, float]
-#: Configuration -> backbone, approach and head as a table writes them.
-Spelled = Callable[[Configuration], tuple[str, str, str]]
+#: Data set and configuration -> backbone, approach and head as a table writes them there.
+Spelled = Callable[[str, Configuration], tuple[str, str, str]]
 
 #: Regret, top-3 rate and tau.
 Judgement = tuple[float, float, float]
@@ -47,6 +49,16 @@ class DatasetOutcome(Record):
 
     Nothing is chosen where nothing is known that tells its configurations apart: the order of
     their names is no advice.
+
+    Attributes
+    ----------
+    choice : ChosenConfiguration or None
+        Of several that tie for the first place the first by name.
+    value, regret, top3 : float or None
+        Means over those that tie: any of them may be chosen. Values are those of the table;
+        `regret` is how much worse `value` is than `best_value`, never negative.
+    n_tied : int
+        How many tie for the first place, the choice among them.
     """
 
     dataset: str
@@ -54,8 +66,9 @@ class DatasetOutcome(Record):
     value: float | None = None
     best_value: float
     regret: float | None = None
-    top3: bool | None = None
+    top3: float | None = None
     tau: float | None = None
+    n_tied: int = 1
     n_configurations: int
 
 
@@ -75,6 +88,8 @@ class TableEvaluation(Record):
 
     Attributes
     ----------
+    less_is_better : bool
+        Whether the best value is the smallest.
     means : dict of str to MeanOutcome
         ``recommender``, ``random``, ``most_popular``, ``best_fixed``, ``mean_rank``.
     unknown : tuple of str
@@ -82,12 +97,13 @@ class TableEvaluation(Record):
     not_ranked : tuple of str
         Data set and backbone that nothing at all is known of, so that it was not ranked there.
     notes : tuple of str
-        What of the tasks was not understood.
+        What of the table was not understood or left out.
     """
 
     schema_version: int = 1
     table: str
     metric: str
+    less_is_better: bool = False
     n_datasets: int
     datasets: tuple[DatasetOutcome, ...]
     means: dict[str, MeanOutcome]
@@ -155,21 +171,23 @@ def evaluate_table(
     table: Sequence[Observation],
     around: Surroundings,
     ablation: Ablation = WHOLE,
-    spelled: Spelled = lambda one: (one.backbone, one.approach, one.head),
+    spelled: Spelled = lambda _dataset, one: (one.backbone, one.approach, one.head),
 ) -> TableEvaluation:
     """Leave each data set of a table out in turn.
 
     Parameters
     ----------
     table : sequence of Observation
-        One table and metric, at most one value for each data set and configuration.
+        One table and metric, at most one value for each data set and configuration, and more
+        than one for each data set.
     spelled : callable
-        Backbone, approach and head of a configuration as the table writes them.
+        Backbone, approach and head of a configuration as the table writes them on a data set.
     """
     folds = [_fold(name, table, around, ablation) for name in _names(table)]
     answers = [_advice(fold, around, ablation) for fold in folds]
+    sign = direction(table[0].metric) or 1
     outcomes = tuple(
-        _outcome(fold, scores, spelled) for fold, scores in zip(folds, answers, strict=True)
+        _outcome(fold, scores, spelled, sign) for fold, scores in zip(folds, answers, strict=True)
     )
     judged = {"recommender": [_followed(o, f) for o, f in zip(outcomes, folds, strict=True)]}
     for name, constant in CONSTANTS.items():
@@ -177,11 +195,12 @@ def evaluate_table(
     return TableEvaluation(
         table=table[0].table,
         metric=table[0].metric,
+        less_is_better=sign < 0,
         n_datasets=len(folds),
         datasets=outcomes,
         means={name: _means(rows) for name, rows in judged.items()},
         not_ranked=tuple(
-            f"{fold.task.name}: {one.backbone}"
+            f"{fold.task.name}: {spelled(fold.task.name, one)[0]}"
             for fold, scores in zip(folds, answers, strict=True)
             for one in fold.values
             if one not in scores
@@ -191,12 +210,6 @@ def evaluate_table(
 
 def _names(table: Sequence[Observation]) -> tuple[str, ...]:
     return tuple(sorted({one.task.name for one in table}))
-
-
-def same_name(first: str, second: str) -> bool:
-    """Whether two names are one but for case and punctuation."""
-    plain = [re.sub(r"[^a-z0-9]", "", name.lower()) for name in (first, second)]
-    return plain[0] == plain[1]
 
 
 def _fold(
@@ -250,22 +263,26 @@ def _settings(fold: _Fold, ablation: Ablation) -> Settings:
     return fit(fold.others if len(origins) >= ENOUGH_ORIGINS else fold.known)
 
 
-def _outcome(fold: _Fold, scores: Scores, spelled: Spelled) -> DatasetOutcome:
-    values = list(fold.values.values())
+def _outcome(fold: _Fold, scores: Scores, spelled: Spelled, sign: int) -> DatasetOutcome:
+    """Of those that tie for the first place, the first by name and what they give on average."""
+    best = max(fold.values.values())
     found = DatasetOutcome(
-        dataset=fold.task.name, best_value=max(values), n_configurations=len(values)
+        dataset=fold.task.name, best_value=sign * best, n_configurations=len(fold.values)
     )
     if _undecided(scores):
         return found
-    one = min(scores, key=lambda c: (-scores[c], c))
-    position = list(fold.values).index(one)
-    backbone, approach, head = spelled(one)
+    first = sorted(one for one, score in scores.items() if score == max(scores.values()))
+    backbone, approach, head = spelled(fold.task.name, first[0])
+    # An exact mean, which is never above the best of what it is of.
+    value = mean(fold.values[one] for one in first)
+    _, top3, tau = _judge(fold.values, scores)
     chosen = {
         "choice": ChosenConfiguration(backbone=backbone, approach=approach, head=head),
-        "value": fold.values[one],
-        "regret": regret(values, position),
-        "top3": in_top(values, position, TOP),
-        "tau": weighted_tau(values, _complete(fold.values, scores)),
+        "value": sign * value,
+        "regret": best - value,
+        "top3": top3,
+        "tau": tau,
+        "n_tied": len(first),
     }
     return found.model_copy(update=chosen)
 
@@ -296,7 +313,7 @@ def _followed(one: DatasetOutcome, fold: _Fold) -> Judgement:
     """What the recommender's choice gave; where it made none, what chance gives."""
     if one.regret is None or one.top3 is None or one.tau is None:
         return _judge(fold.values, {})
-    return one.regret, float(one.top3), one.tau
+    return one.regret, one.top3, one.tau
 
 
 def _means(rows: Sequence[Judgement]) -> MeanOutcome:

@@ -73,9 +73,8 @@ def test_every_part_is_taken_away_in_turn() -> None:
 def test_the_choice_is_written_as_the_table_writes_it(tmp_path: Path) -> None:
     found = json.loads(evtl("evaluate", "results", *files(tmp_path), "--json"))
     assert [one["dataset"] for one in found["datasets"]] == ["a", "b", "c"]
-    assert {one["choice"]["backbone"] for one in found["datasets"]} <= {
-        "resnet18", "ResNet-18", "resnet_18", "vgg16", "VGG16", "vgg_16",
-    }  # fmt: skip
+    written = {tuple(line.split(",")[:2]) for line in LINES}
+    assert {(one["dataset"], one["choice"]["backbone"]) for one in found["datasets"]} <= written
     for one in found["datasets"]:
         assert one["regret"] == pytest.approx(one["best_value"] - one["value"])
         assert set(one["choice"]) == {"backbone", "approach", "head"}
@@ -103,20 +102,55 @@ def test_a_backbone_of_no_family_is_named_and_judged_by_the_table(tmp_path: Path
     assert alone["datasets"][0]["choice"]["backbone"] != "mystery9000"
 
 
+#: Two networks that tie but on one data set; less is better.
+TIED = [
+    f"{name},{net},full,mae,{value},"
+    for name, values in (("a", (3, 1, 2)), ("b", (1, 1, 2)), ("c", (1, 1, 2)))
+    for net, value in zip(("xa", "xb", "xc"), values, strict=True)
+]
+
+
+@pytest.mark.usefixtures("store")
+def test_values_are_those_of_the_file_and_ties_are_told(tmp_path: Path) -> None:
+    asked = ["evaluate", "results", *files(tmp_path, TIED), "--metric", "MAE"]
+    found = json.loads(evtl(*asked, "--json"))
+    first = found["datasets"][0]
+    assert (first["value"], first["best_value"], first["regret"], first["n_tied"]) == (2, 1, 1, 2)
+    assert found["less_is_better"]
+    assert found["notes"] == []
+    text = evtl(*asked)
+    assert "mae (less is better)" in text
+    assert "Tied for the first place" in text
+    assert "a (2)" in text
+
+
+@pytest.mark.usefixtures("store")
+def test_what_is_not_understood_is_told(tmp_path: Path) -> None:
+    lines = [line.replace(",auc,", ",preece,") for line in LINES]
+    tasks = [*(line.rpartition(",")[0] + ",segmentation" for line in SETS), "d,ct,lung,9,2,"]
+    asked = ["evaluate", "results", *files(tmp_path, [*lines, "d,vgg16,full,preece,1,"], tasks)]
+    notes = json.loads(evtl(*asked, "--json"))["notes"]
+    for word, note in zip(("segmentation", "preece", "single configuration"), notes, strict=True):
+        assert word in note
+    text = " ".join(evtl(*asked).split())
+    assert all(note in text for note in notes)
+
+
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize(
     ("lines", "tasks", "message"),
     [
         ([*LINES, "a,vgg16,full,auc,,"], SETS, "line 11: value is empty"),
         ([*LINES, "a,vgg19,full,auc,nan,"], SETS, "line 11: value 'nan' is no finite number"),
-        ([*LINES, LINES[0]], SETS, "line 11: the same data set, .* as line 2; give one value"),
+        ([*LINES, LINES[0]], SETS, "line 11: the same data set, .* as line 2: .*; give one value"),
+        ([*LINES, "a,vgg19,frozen,auc,0,5,"], SETS, "line 11: 7 cells found, 6 expected"),
         ([*LINES, "z,vgg16,full,auc,0.5,"], SETS, "line 11: data set 'z' has no line in T.csv"),
         ([*LINES, "a,vgg16,magic,auc,0.5,"], SETS, "line 11: approach 'magic' is not known"),
         ([*LINES, "a,vgg16,full,auc,0.5,brain"], SETS, "line 11: head 'brain' is not known"),
         (LINES, [*SETS, "a,ct,,10,2,"], "line 5: data set 'a' is empty or there twice"),
         (LINES, ["a,ct,lung,-4,2,", *SETS[1:]], "line 2: n_images '-4' is no whole number"),
         (LINES, ["a,ct,lung,90,1,", *SETS[1:]], "line 2: n_classes '1' is no whole number from 2"),
-        (LINES[:3], SETS, "a single data set for auc"),
+        (LINES[:3], SETS, "insufficient evidence: of 1 data set"),
         ([], SETS, "holds no results below its header"),
     ],
 )

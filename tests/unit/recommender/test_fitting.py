@@ -11,7 +11,14 @@ from scipy.optimize import nnls
 
 from recommender.configuration import Configuration, Observation, Task
 from recommender.controlled import Array, Controlled, Settings, usable
-from recommender.fitting import PartsOf, design, fit_weights, nonnegative, row_weights
+from recommender.fitting import (
+    PartsOf,
+    design,
+    fit_weights,
+    foretold_better,
+    nonnegative,
+    row_weights,
+)
 from recommender.parts import LITERATURE, PARTS
 from recommender.weights import UNFITTED, Weights
 from tests.unit.recommender.planted import table
@@ -167,3 +174,29 @@ def constant_of(rows: Sequence[Observation]) -> PartsOf:
         return dict.fromkeys(LITERATURE, np.array([first[one.backbone] for one in networks]))
 
     return parts_of
+
+
+def elsewhere(sign: int) -> tuple[Observation, ...]:
+    """Twelve data sets without noise, of the order that `sharing_an_order` has, or its reverse."""
+    row = {name: 0.5 + sign * n / 100 for n, name in enumerate(NETWORKS)}
+    return table({f"other {n}": row for n in range(12)}, "elsewhere")
+
+
+def test_results_from_elsewhere_help_where_they_hold_what_a_table_is_too_noisy_to_tell() -> None:
+    rng = np.random.default_rng(4)
+    noisy = [one._replace(value=one.value + rng.normal(0, 0.3)) for one in sharing_an_order()]
+    assert foretold_better(noisy, elsewhere(1))
+    assert not foretold_better(noisy, elsewhere(-1))
+
+
+def test_results_from_elsewhere_do_not_help_where_they_add_nothing() -> None:
+    assert not foretold_better(sharing_an_order(), ())
+    assert not foretold_better(sharing_an_order(), elsewhere(-1))
+    noise = [one._replace(table="noise") for one in measured(seed=5)]
+    assert not foretold_better(sharing_an_order(), noise)
+
+
+def test_of_a_single_origin_nothing_shows_that_others_help() -> None:
+    (first, *_) = (one.task for one in sharing_an_order())
+    rows = [one for one in sharing_an_order() if one.task == first]
+    assert not foretold_better(rows, elsewhere(1))

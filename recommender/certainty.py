@@ -84,7 +84,7 @@ def level_of(
 
 def _directness(n_close: int, n_near: int, evidence: Gathered) -> str:
     n, weigh = len(evidence.literature.near), evidence.weights.parts["neighbours"]
-    aside = "" if weigh or not n_close else " (which weigh nothing in the order)"
+    aside = "" if weigh or not n_close else " (but count for nothing in the order)"
     return (
         f"directness: {n_close} of the {counted(n, 'nearest study')} {_are(n_close)} close to this "
         f"task{aside}, and {counted(n_near, 'data set')} of controlled comparisons {_are(n_near)} "

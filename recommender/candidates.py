@@ -12,7 +12,8 @@ from recommender.errors import RecommendationError
 from recommender.plan import CARRIED_OUT
 
 #: Words for approaches, and what they mean: "frozen" says nothing of the head, and "fine-tuning"
-#: not how much of the backbone is tuned (Kim 2022 tells part of it from all of it).
+#: not how much of the backbone is tuned (Kim 2022 tells part of it from all of it). Of what a word
+#: may mean, what is carried out is taken, silently: "fine-tuning" is that of the whole network.
 WORDS: tuple[tuple[tuple[Approach, ...], tuple[str, ...]], ...] = (
     (("feature_extractor", "feature_extractor_hybrid"), ("frozen", "frozen backbone")),
     (
@@ -87,11 +88,26 @@ def _each(
         try:
             found |= dict.fromkeys(parse(item))
         except (EvidenceError, ValueError) as error:
-            problems.append(str(error))
+            problems.append(f"{error}{_comma(item, parse)}")
     if problems:
         msg = "\n".join(f"{option}: {problem}" for problem in problems)
         raise RecommendationError(msg)
     return tuple(found)
+
+
+def _comma(item: str, parse: Callable[[str], tuple[W, ...]]) -> str:
+    """A hint where an item is several, one of which at least would do."""
+    words = item.split()
+    if len(words) > 1 and any(_parses(word, parse) for word in words):
+        return f"; put commas between names: {','.join(words)}"
+    return ""
+
+
+def _parses(word: str, parse: Callable[[str], tuple[W, ...]]) -> bool:
+    try:
+        return bool(parse(word))
+    except (EvidenceError, ValueError):
+        return False
 
 
 def _backbone(text: str, names: BackboneNames, backbones: Sequence[Backbone]) -> tuple[str]:
@@ -137,8 +153,10 @@ def approach_named(text: str) -> Approach | None:
     return meant[0] if meant else None
 
 
-#: One short word for each meaning, for messages.
-_SHORT = ", ".join(words[0] for _, words in WORDS)
+#: One short word for each meaning that is carried out, for messages.
+_SHORT = ", ".join(
+    words[0] for meant, words in WORDS if any(approach in meant for approach, _ in CARRIED_OUT)
+)
 
 
 def _refusal(text: str, meant: Sequence[Approach]) -> str:

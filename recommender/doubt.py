@@ -1,18 +1,30 @@
 """What similar studies report, and what to mind."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
 
-from evidence.records import TaskProfile
+import numpy as np
+
 from evidence.vocabulary import MODALITY, RATES, Metric
 from recommender.neighbours import Neighbour
+from recommender.parts import LITERATURE
 from recommender.prediction_interval import prediction_interval
+from recommender.ranking import Gathered
 from recommender.records import Choice, Expected
 from recommender.similarity import CLOSE
 
 #: Share of further studies that an expected interval is to hold.
 LEVEL = 0.8
+#: Fewest values that an interval is made of.
+FEWEST = 3
+#: What each part of the order is, in words.
+PART_NAMES = {
+    "controlled": "controlled comparisons",
+    "neighbours": "what similar studies used",
+    "rules": "the rules of the reviews",
+    "head_to_head": "what won within published studies",
+}
 
 
 def expected(near: Sequence[Neighbour]) -> Expected:
@@ -22,7 +34,7 @@ def expected(near: Sequence[Neighbour]) -> Expected:
     ----------
     near : sequence of Neighbour
         The most similar studies, not only the close ones: each counts by its likeness. Nothing is
-        expected where none is close.
+        expected where none is close, or fewer than `FEWEST` report the metric.
     """
     close = [n for n in near if n.similarity >= CLOSE]
     counts = Counter(metric for neighbour in close for metric in _plain_values(neighbour))
@@ -30,6 +42,8 @@ def expected(near: Sequence[Neighbour]) -> Expected:
         return Expected(metric=None, low=None, median=None, high=None, n_studies=0)
     metric = max(sorted(counts), key=lambda name: counts[name])
     pairs = [(v[metric], n.similarity) for n in near if metric in (v := _plain_values(n))]
+    if len(pairs) < FEWEST:
+        return Expected(metric=None, low=None, median=None, high=None, n_studies=len(pairs))
     values, similarities = zip(*pairs, strict=True)
     interval = prediction_interval(values, similarities, LEVEL)
     return Expected(
@@ -51,22 +65,61 @@ def _plain_values(neighbour: Neighbour) -> dict[Metric, float]:
     return found
 
 
-def warnings(profile: TaskProfile, best: Choice, near: Sequence[Neighbour]) -> tuple[str, ...]:
+def counted(n: int, noun: str) -> str:
+    """A number with its noun: ``1 study``, ``2 studies``."""
+    if n == 1:
+        return f"1 {noun}"
+    return f"{n} {noun.removesuffix('y')}ies" if noun.endswith("y") else f"{n} {noun}s"
+
+
+def warnings(best: Choice, evidence: Gathered) -> tuple[str, ...]:
     """What the reader should know before following the advice."""
-    found = ["Most evidence here is what authors used, which is not the same as what works best."]
+    profile, near = evidence.question.profile, evidence.literature.near
+    found = [*_rests_on(evidence)]
     modalities = Counter(neighbour.arms[0].modality for neighbour in near)
     if not any(m and MODALITY.is_within(m, profile.modality) for m in modalities):
         label = MODALITY.label(profile.modality)
-        found.append(f"No study of the nearest {len(near)} is on {label}.")
+        found.append(f"None of the {counted(len(near), 'nearest study')} is on {label}.")
     if profile.n_augmented is None and profile.n_images < 1000:
         found.append(
             "The 1,000-image rule of Morid 2022 is about the size after augmentation: it was not "
             "applied; give --augmented-n to apply it."
         )
     if not best.studies:
-        found.append(f"No near study used {best.family}: its place rests on controlled comparisons.")
+        found.append(f"No near study used {best.family}.")
     if profile.task == "regression":
         found.append(
             "Four of 102 studies in Morid 2022 are numeric; training a number comes later."
         )
     return tuple(found)
+
+
+def _rests_on(evidence: Gathered) -> Iterator[str]:
+    """On which parts the order rests, and on which it does not."""
+    weights = evidence.weights
+    if not evidence.standing.tells_apart:
+        if len(evidence.standing.configurations) > 1:
+            yield "Nothing known tells the candidates apart: their order is that of cost alone."
+        return
+    parts, tried = evidence.standing.parts, evidence.measured or evidence.standing.decided.any()
+    counting = [words for name, words in PART_NAMES.items() if np.ptp(parts[name])]
+    counting += ["what was tried on these images"] if tried else []
+    yield f"The order rests on {_listed(counting)}."
+    if silent := [words for name, words in PART_NAMES.items() if not weights.parts[name]]:
+        yield (
+            f"Told, but counted for nothing in the order: {_listed(silent)}. Where data sets were "
+            "left out, it did not help to choose."
+        )
+    if weights.parts["neighbours"]:
+        yield "What authors used is not the same as what works best."
+    if not weights.settings.own and not any(weights.parts[name] for name in LITERATURE):
+        but = "But for what was tried on these images, the" if tried else "The"
+        yield (
+            f"{but} order is the same for every modality, anatomy and number of classes: nothing "
+            "measured tells tasks apart yet. The number of images moves the cost only."
+        )
+
+
+def _listed(words: Sequence[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last

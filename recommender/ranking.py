@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -56,6 +56,8 @@ class Question:
         Trials on the user's images.
     favoured : Configuration or None
         For which those trials speak: it comes first before the price of computing.
+    untried : str
+        Why trials that were asked for measured nothing to go by, as a sentence.
     backbones : frozenset of str or None
         Only these; None for all.
     approaches : frozenset of str or None
@@ -66,6 +68,7 @@ class Question:
     data_digest: str = ""
     measured: tuple[Measured, ...] = ()
     favoured: Configuration | None = None
+    untried: str = ""
     backbones: frozenset[str] | None = None
     approaches: frozenset[str] | None = None
     class_sizes: tuple[int, ...] | None = None
@@ -83,11 +86,14 @@ class Standing:
         Weighted, in points of AUC; they add up to the expectation.
     covariance : ndarray, shape (N, N)
         Of the expectations, in points squared.
+    favoured : Configuration or None
+        For which trials on the user's images speak.
     """
 
     configurations: tuple[Configuration, ...]
     parts: Mapping[str, Array]
     covariance: Array
+    favoured: Configuration | None = None
 
     @property
     def expected(self) -> Array:
@@ -95,16 +101,30 @@ class Standing:
         total: Array = np.sum([*self.parts.values()], axis=0)
         return total
 
-    def led_by(self, favoured: Configuration | None) -> "Standing":
-        """The same with one candidate before all others, as measurements want it."""
-        if favoured not in self.configurations:
-            return self
-        n = self.configurations.index(favoured)
-        others = np.delete(self.expected, n).max(initial=self.expected[n] - LEAD)
+    @property
+    def decided(self) -> Array:
+        """What puts the favoured candidate before all others, 0 for these; shape (N,).
+
+        No points of AUC are behind it, so it counts in the order and nowhere else.
+        """
         lead = np.zeros(len(self.configurations))
-        lead[n] = max(float(others - self.expected[n]) + LEAD, 0.0)
-        parts = {**self.parts, "measured": self.parts["measured"] + lead}
-        return Standing(self.configurations, parts, self.covariance)
+        if self.favoured in self.configurations:
+            n = self.configurations.index(self.favoured)
+            others = np.delete(self.expected, n).max(initial=self.expected[n] - LEAD)
+            lead[n] = max(float(others - self.expected[n]) + LEAD, 0.0)
+        return lead
+
+    @property
+    def tells_apart(self) -> bool:
+        """Whether anything but cost differs between the candidates."""
+        spreads = [np.ptp(part) for part in (*self.parts.values(), self.decided)]
+        return bool(max(spreads) > 10**-DIGITS)
+
+    def without(self, part: str) -> "Standing":
+        """The same had a part said nothing; the trials decide nothing without ``measured``."""
+        parts = {**self.parts, part: np.zeros(len(self.configurations))}
+        favoured = None if part == "measured" else self.favoured
+        return replace(self, parts=parts, favoured=favoured)
 
     def chance(self, first: int, second: int) -> float:
         """That one candidate does better than another, in [0, 1]."""
@@ -153,9 +173,17 @@ def gather(question: Question, corpus: Corpus, weights: Weights | None = None) -
         corpus=corpus,
         candidates=candidates,
         literature=literature,
-        standing=stand(
-            task, configurations, observations, literature.parts(configurations), fitted, measured
-        ).led_by(question.favoured),
+        standing=replace(
+            stand(
+                task,
+                configurations,
+                observations,
+                literature.parts(configurations),
+                fitted,
+                measured,
+            ),
+            favoured=question.favoured,
+        ),
         weights=fitted,
         observations=observations,
         measured=measured,
@@ -249,8 +277,8 @@ def stand(
 
 
 def scores(evidence: Gathered, goal: Goal) -> Array:
-    """Expected points of AUC less the price of the computation, shape (N,)."""
-    return evidence.standing.expected + price(evidence, goal)
+    """Expected points of AUC, what trials decide, less the price of computing, shape (N,)."""
+    return evidence.standing.expected + evidence.standing.decided + price(evidence, goal)
 
 
 def price(evidence: Gathered, goal: Goal) -> Array:

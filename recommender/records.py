@@ -72,7 +72,10 @@ class Cost(Record):
 
 
 class Choice(Record):
-    """One ranked configuration; `parts` add up to `score`, in points of AUC beside the average."""
+    """One ranked configuration; `parts` add up to `score`, in points of AUC beside the average.
+
+    The part ``decided`` is no points: it is the place that trials on the user's images decide.
+    """
 
     rank: int
     backbone: str
@@ -91,7 +94,8 @@ class Expected(Record):
     """What similar studies report: best values by their own authors, so optimistic.
 
     Only values printed as such count; lower bounds and ranges are left out. From `low` to `high`
-    the value of a further study lies four times out of five (a bound of 0 or 1 says nothing).
+    the value of a further study lies four times out of five (a bound of 0 or 1 says nothing). All
+    but `n_studies` is None where too few report the metric.
     """
 
     metric: str | None
@@ -129,17 +133,21 @@ class RunnerUp(Record):
 
     Attributes
     ----------
-    behind_points : float
-        How far its score is behind, in points of AUC.
+    behind_points : float or None
+        How far its score is behind, in points of AUC; None where trials on the user's images
+        decide which of the two comes first.
     chance : float
         That it would reach a higher AUC than the first, cost aside, in [0, 1].
+    tried_points : float or None
+        AUC of the first less its own, in points, in the last trial that compared the two.
     """
 
     backbone: str
     approach: Approach
     head: Head
-    behind_points: float
+    behind_points: float | None
     chance: float
+    tried_points: float | None = None
 
 
 class Alternative(Record):

@@ -15,13 +15,42 @@ ModalityOption = Annotated[
 AnatomyOption = Annotated[
     str | None, typer.Option("--anatomy", help="What they show, e.g. breast.")
 ]
+
+
+def _whole(text: str) -> int:
+    """A whole number as people write it: ``1200``, ``1e6``; its range is the question's to say."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        if float(text).is_integer():
+            return int(float(text))
+    except ValueError:
+        pass
+    msg = f"found {text!r}; allowed: a whole number, e.g. 1200"
+    raise typer.BadParameter(msg)
+
+
 NumberOption = Annotated[
-    int | None, typer.Option("--n", help="Number of images, before augmentation.")
+    int | None,
+    typer.Option(
+        "--n", parser=_whole, metavar="<int>", help="Number of images, before augmentation."
+    ),
 ]
-ClassesOption = Annotated[int | None, typer.Option("--classes", help="Number of classes.")]
+ClassesOption = Annotated[
+    int | None,
+    typer.Option("--classes", parser=_whole, metavar="<int>", help="Number of classes."),
+]
 TaskOption = Annotated[Task, typer.Option("--task", help="What is to be learned.")]
 AugmentedOption = Annotated[
-    int | None, typer.Option("--augmented-n", help="Number of images after augmentation.")
+    int | None,
+    typer.Option(
+        "--augmented-n",
+        parser=_whole,
+        metavar="<int>",
+        help="Number of images after augmentation.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 GoalOption = Annotated[
@@ -43,7 +72,10 @@ DataOption = Annotated[
 ProbeOption = Annotated[
     float | None,
     typer.Option(
-        "--probe", metavar="[SECONDS]", help="Try the first candidates on the images of --data."
+        "--probe",
+        metavar="[SECONDS]",
+        help="Try the first candidates on the images of --data. The seconds (60) are those of the "
+        "clock on the wall: a busy machine tries less and may choose otherwise.",
     ),
 ]
 #: Seconds of a probe that names none.

@@ -19,25 +19,38 @@ evaluate = typer.Typer(
 )
 app = typer.Typer(rich_markup_mode=None)
 app.add_typer(evaluate, name="evaluate")
+AblateOption = Annotated[
+    bool, typer.Option("--ablate", help="What each part adds on the controlled tables.")
+]
 
 
 @evaluate.callback()
 def _group(
     context: typer.Context,
-    ablate: Annotated[
-        bool, typer.Option("--ablate", help="What each part adds on the controlled tables.")
-    ] = False,
+    ablate: AblateOption = False,
     as_json: JsonOption = False,
 ) -> None:
     if context.invoked_subcommand is not None:
-        if ablate or as_json:
-            msg = f"give it after the command: evtl evaluate {context.invoked_subcommand} ..."
-            raise typer.BadParameter(msg, param_hint="--ablate" if ablate else "--json")
+        _refuse(context.invoked_subcommand, ablate=ablate, as_json=as_json)
     elif ablate:
-        found = table_services.ablate()
-        show(found.model_dump_json(indent=2) if as_json else render_tables.ablations(found))
+        _show_ablations(as_json)
     else:
         show(context.get_help())
+
+
+def _refuse(command: str, *, ablate: bool, as_json: bool) -> None:
+    """Options that stand before a command: say where they belong."""
+    if ablate:
+        msg = "it is about the controlled tables: evtl evaluate benchmarks --ablate"
+        raise typer.BadParameter(msg, param_hint="--ablate")
+    if as_json:
+        msg = f"give it after the command: evtl evaluate {command} --json"
+        raise typer.BadParameter(msg, param_hint="--json")
+
+
+def _show_ablations(as_json: bool) -> None:
+    found = table_services.ablate()
+    show(found.model_dump_json(indent=2) if as_json else render_tables.ablations(found))
 
 
 @evaluate.command()
@@ -63,11 +76,14 @@ def corpus(
 
 
 @evaluate.command()
-def benchmarks(as_json: JsonOption = False) -> None:
+def benchmarks(ablate: AblateOption = False, as_json: JsonOption = False) -> None:
     """Follow the advice on data sets of controlled tables that it has not seen.
 
     Example: evtl evaluate benchmarks --json
     """
+    if ablate:
+        _show_ablations(as_json)
+        return
     found = table_services.evaluate_benchmarks()
     show(found.model_dump_json(indent=2) if as_json else render_tables.tables(found))
 

@@ -67,6 +67,19 @@ def test_every_part_is_taken_away_in_turn() -> None:
         assert set(table["ablated"]) == set(ABLATIONS)
     text = evtl("evaluate", "--ablate")
     assert all(name in text for name in ABLATIONS)
+    assert evtl("evaluate", "benchmarks", "--ablate") == text
+
+
+def test_an_option_before_a_command_is_told_where_it_belongs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words, told in (
+        (("--ablate", "benchmarks"), "evtl evaluate benchmarks --ablate"),
+        (("--ablate", "corpus"), "evtl evaluate benchmarks --ablate"),
+        (("--json", "corpus"), "evtl evaluate corpus --json"),
+    ):
+        found = refused(monkeypatch, capsys, "evaluate", *words)
+        assert told in " ".join(found.split())
 
 
 @pytest.mark.usefixtures("store")

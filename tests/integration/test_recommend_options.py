@@ -88,8 +88,13 @@ def test_explain_shows_weights_data_sets_studies_and_claims_on_both_sides() -> N
         (("--n", "-5"), "--n: found -5"),
         (("--n", "1000000000000"), "--n: found 1000000000000"),
         (("--classes", "1"), "--classes: found 1"),
-        (("--task", "regression", "--classes", "3"), "regression has no classes"),
-        (("--augmented-n", "10"), "is below n_images"),
+        (("--task", "regression", "--classes", "3"), "no classes: leave out --classes"),
+        (("--n", "1e12"), "--n: found 1000000000000; allowed: 1 to 1,000,000,000"),
+        (("--n", "8.5"), "found '8.5'; allowed: a whole number"),
+        (("--n", "nan"), "found 'nan'; allowed: a whole number"),
+        (("--n", "inf"), "found 'inf'; allowed: a whole number"),
+        (("--classes", "801"), "--classes: found 801; there are fewer images (--n 800)"),
+        (("--augmented-n", "10"), "--augmented-n (10) is below --n (800)"),
         (("--candidates", ""), "the list is empty"),
         (("--candidates", "resnet19"), "resnet19"),
         (("--candidates", "zfnet"), "ZFNet"),
@@ -129,3 +134,25 @@ def test_images_replace_what_would_be_guessed(
     assert found["fingerprint"]["n_images"] == 60
     assert "sample" not in json.dumps(found["fingerprint"])
     assert "the data hold 60" in refused(monkeypatch, capsys, *ask, "--n", "61")
+    for words in ((), ("--probe", "5")):
+        said = refused(monkeypatch, capsys, *ask, "--task", "regression", *words)
+        assert "--task regression: the data hold 2 classes, not numbers" in said
+    said = refused(monkeypatch, capsys, *ask, "--probe", "5", "--candidates", "vgg16")
+    assert "the weights of VGG-16 are not on this machine (here: EfficientNet-Lite0" in said
+    assert "EVTL_WEIGHTS_DIR" in said
+
+
+@pytest.mark.usefixtures("store")
+def test_a_number_may_be_written_with_an_exponent() -> None:
+    found = json.loads(evtl("recommend", "--modality", "ct", "--n", "1e3", "--json"))
+    assert found["profile"]["n_images"] == 1000
+
+
+@pytest.mark.usefixtures("store")
+def test_a_long_table_keeps_its_rows() -> None:
+    """Its numbers are wider, so that it begins with blanks as a paragraph does."""
+    lines = evtl("explain", *ASK).splitlines()
+    first = next(n for n, line in enumerate(lines) if line.startswith("1  "))
+    assert [line.split()[0] for line in lines[first : first + 20]] == [
+        str(n + 1) for n in range(20)
+    ]

@@ -32,6 +32,12 @@ WRITTEN = [
 ]
 
 
+def test_what_is_no_family_is_not_told_as_one() -> None:
+    assert {"custom", "unknown"} & {backbone.family for backbone in BACKBONES}
+    with pytest.raises(UnknownBackboneError, match=r"Known families: (?!.*(custom|unknown))"):
+        NAMES.resolve("nfnet")
+
+
 def test_no_two_backbones_go_by_the_same_spelling() -> None:
     assert {word: names for word, names in NAMES.spellings.items() if len(names) > 1} == {}
 

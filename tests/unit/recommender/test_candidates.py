@@ -74,6 +74,9 @@ def test_an_empty_list_is_refused(empty: str) -> None:
         ("convnext_tiny", r"no library carries out convnext_tiny; .*ConvNeXt: none"),
         ("resnet18,nfnet", r"^--candidates: unknown backbone 'nfnet'"),
         ("nfnet,ZFNet", r"^--candidates: unknown.*\n--candidates: no library"),
+        ("resnet18 vgg16", r"; put commas between names: resnet18,vgg16$"),
+        ("nfnet resnet18", r"unknown backbone .*; put commas between names: nfnet,resnet18$"),
+        ("nf net", r"Known families: [^;]*$"),
     ],
 )
 def test_a_candidate_that_nothing_carries_out_is_refused(asked: str, message: str) -> None:
@@ -85,7 +88,11 @@ def test_a_candidate_that_nothing_carries_out_is_refused(asked: str, message: st
     ("asked", "message"),
     [
         ("magic", r"unknown approach 'magic'; carried out: feature_extractor, "),
-        ("partial", r"'partial' \(fine_tuning\) is not carried out"),
+        ("partial", r"'partial' \(fine_tuning\) is not carried out; [^']*\(or: (?!.*partial)"),
+        (
+            "frozen full",
+            r"unknown approach 'frozen full'; .*put commas between names: frozen,full$",
+        ),
         ("knn", r"'knn' is a head, not an approach; it goes with feature_extractor_hybrid;"),
         ("FE,random forest", r"^--approaches: 'random forest' is a head"),
         ("unspecified", r"unknown approach 'unspecified'"),

@@ -22,7 +22,7 @@ from trainer.fingerprint import Fingerprint, fingerprint
 from trainer.images import ImageSet, Progress, read_images
 from trainer.probe import probe
 from trainer.probe_report import Configuration as ProbedConfiguration
-from trainer.probe_report import ProbeReport, Trial, decide, is_behind
+from trainer.probe_report import ProbeReport, Trial, decide, tells
 
 #: Smallest standard error, in points, that a trial is believed to have.
 LEAST_ERROR = 0.1
@@ -138,11 +138,11 @@ def measurements(report: ProbeReport, families: Mapping[str, str]) -> tuple[Meas
     """What the trials of a probe say, each beside what it was tried with on the same images.
 
     A short fine-tuning shows less than a whole one would: one that lies below its frozen
-    reference by no more than its haste explains says nothing.
+    reference after a small part of its training says nothing.
     """
     found: list[Measured] = []
     for number, trial in enumerate(report.trials):
-        if trial.paired is None or (not trial.frozen and _says_nothing(trial)):
+        if trial.paired is None or not (trial.frozen or tells(trial)):
             continue
         other = trial.paired.against
         error = max(100 * trial.paired.se / math.sqrt(2), LEAST_ERROR)
@@ -165,8 +165,3 @@ def why_nothing(report: ProbeReport) -> str:
 
 def _named(one: Trial | ProbedConfiguration, families: Mapping[str, str]) -> Configuration:
     return Configuration(one.backbone, families[one.backbone], one.approach, one.head)
-
-
-def _says_nothing(trial: Trial) -> bool:
-    """A short fine-tuning below its frozen reference by no more than its haste explains."""
-    return trial.paired is None or (trial.paired.difference < 0 and not is_behind(trial))

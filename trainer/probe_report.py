@@ -11,8 +11,10 @@ from evidence.vocabulary import Approach, Head
 
 #: Standard errors by which one may lie below another by chance: one-sided 95%.
 BY_CHANCE = 1.645
-#: AUC that a fine-tuning is expected to gain where hardly anything of it was carried out.
-SHORT_RUN_LOSS = 0.04
+#: Share of a whole training from which on a fine-tuning that lies behind speaks against itself: a
+#: few steps, in which the learning rate rises and falls, can leave a network worse than they found
+#: it that a whole training makes better.
+ENOUGH = 0.5
 
 
 class Configuration(Record):
@@ -142,16 +144,16 @@ def decide(report: ProbeReport) -> tuple[Configuration, ...]:
     1. Frozen: those that were tried on most come first, in the order of `ranked`.
     2. Fine-tuned: those that survived most rungs come first, then those with the larger
        difference from the frozen reference.
-    3. Fine-tuning leads unless it lies further below the frozen reference on the same images than
-       a short run loses on a whole training: `SHORT_RUN_LOSS` times the share that was not carried
-       out. Where only one of the two was tried, the approach that was ahead before leads.
+    3. Fine-tuning leads where it lies above the frozen reference on the same images, and frozen
+       where a fine-tuning lies below it of which `ENOUGH` was carried out. Otherwise, and where
+       only one of the two was tried, the approach that was ahead before leads.
     4. Candidates that were not tried follow, in the order before.
     """
     frozen = frozen_first_to_last(report.trials, report.candidates)
     tuned = _tuned_first_to_last(report)
     tuning_leads = not report.candidates[0].frozen
-    if frozen and tuned:
-        tuning_leads = not is_behind(tuned[0])
+    if frozen and tuned and tells(tuned[0]):
+        tuning_leads = difference(tuned[0]) >= 0
     leading, other = (tuned, frozen) if tuning_leads else (frozen, tuned)
     # Untried, the leading approach keeps the order that it had before.
     ahead = [each for each in report.candidates if each.frozen != tuning_leads]
@@ -189,9 +191,9 @@ def difference(trial: Trial) -> float:
     return trial.paired.difference if trial.paired else 0.0
 
 
-def is_behind(tuned: Trial) -> bool:
-    """Whether a short fine-tuning is further behind than its haste explains."""
-    return difference(tuned) < -SHORT_RUN_LOSS * (1 - tuned.fidelity.share)
+def tells(tuned: Trial) -> bool:
+    """Whether a fine-tuning says how a whole one would stand to its frozen reference."""
+    return difference(tuned) >= 0 or tuned.fidelity.share >= ENOUGH
 
 
 def _below(trial: Trial) -> bool:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from evidence.vocabulary import Head
 from recommender.plan import CARRIED_OUT
 from trainer.probe_report import (
-    SHORT_RUN_LOSS,
     Configuration,
     Fidelity,
     Paired,
@@ -76,19 +75,19 @@ def test_what_was_tried_on_more_comes_before_what_was_dropped_earlier() -> None:
     assert order[:3] == (frozen("two"), frozen("two", "knn"), frozen("one"))
 
 
-@pytest.mark.parametrize("share", [0.1, 1.0])
-def test_fine_tuning_leads_until_it_is_further_behind_than_haste_explains(
-    share: float,
+@pytest.mark.parametrize(
+    ("difference", "share", "leads"),
+    [(0.001, 0.01, True), (-0.001, 0.5, False), (-0.3, 0.49, None)],
+)
+@pytest.mark.parametrize("before", [True, False])
+def test_a_fine_tuning_tells_where_it_is_ahead_or_long_enough(
+    difference: float, share: float, leads: bool | None, before: bool
 ) -> None:
-    limit = SHORT_RUN_LOSS * (1 - share)
-    for difference, first in (
-        (-limit + 0.001, tuned("two")),
-        (-limit - 0.001, frozen("one")),
-    ):
-        found = trial(tuned("two"), 0.8, difference=difference, folds=1, share=share)
-        order = decide(report(trial(frozen("one"), 0.9), found))
-        assert order[0] == first
-        assert set(order[:2]) == {tuned("two"), frozen("one")}
+    """Ahead, behind, and too short to tell: then what was ahead before stays ahead."""
+    order = (tuned("two"), frozen("one")) if before else (frozen("one"), tuned("two"))
+    found = trial(tuned("two"), 0.8, difference=difference, folds=1, share=share)
+    first = decide(report(trial(frozen("one"), 0.9), found, candidates=order))[0]
+    assert (first == tuned("two")) is (before if leads is None else leads)
 
 
 def test_a_fine_tuning_that_survived_more_rungs_comes_first() -> None:

@@ -55,5 +55,9 @@ def test_a_file_that_is_no_plan_is_named(tmp_path: Path) -> None:
 
 
 def test_frozen_features_are_not_augmented_and_fine_tuning_is(corpus: Corpus) -> None:
-    found = recommend(Question(TaskProfile(modality="ultrasound", n_images=800)), corpus)
-    assert (found.plan.approach, found.plan.augmentation) == ("feature_extractor", "none")
+    profile = TaskProfile(modality="ultrasound", n_images=800)
+    for approach, augmentation in (
+        ("feature_extractor", "none"), ("fine_tuning_from_scratch", "online"),
+    ):  # fmt: skip
+        asked = Question(profile, approaches=frozenset({approach}))
+        assert recommend(asked, corpus).plan.augmentation == augmentation

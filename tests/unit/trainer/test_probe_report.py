@@ -102,10 +102,12 @@ def test_a_fine_tuning_that_survived_more_rungs_comes_first() -> None:
 
 
 def test_an_approach_that_was_ahead_and_not_tried_stays_ahead() -> None:
-    candidates = (tuned("two"), frozen("one"), tuned("one"), frozen("two"))
+    """With the backbone that did best in what was tried."""
+    candidates = (tuned("three"), tuned("two"), frozen("one"), tuned("one"), frozen("two"))
     found = report(trial(frozen("two"), 0.9), candidates=candidates)
-    assert decide(found) == (tuned("two"), tuned("one"), frozen("two"), frozen("one"))
-    found = report(trial(frozen("two"), 0.9), candidates=candidates[1:])
+    ahead = (tuned("two"), tuned("three"), tuned("one"))
+    assert decide(found) == (*ahead, frozen("two"), frozen("one"))
+    found = report(trial(frozen("two"), 0.9), candidates=candidates[2:])
     assert decide(found)[0] == frozen("two")
 
 

@@ -146,8 +146,8 @@ def decide(report: ProbeReport) -> tuple[Configuration, ...]:
        difference from the frozen reference.
     3. Fine-tuning leads where it lies above the frozen reference on the same images, and frozen
        where a fine-tuning lies below it of which `ENOUGH` was carried out. Otherwise, and where
-       only one of the two was tried, the approach that was ahead before leads, with the backbone
-       that did best in what was tried.
+       only one of the two was tried, the approach that was ahead before leads; fine-tunings that
+       told nothing keep the order that they had before.
     4. Candidates that were not tried follow, in the order before.
     """
     frozen = frozen_first_to_last(report.trials, report.candidates)
@@ -156,13 +156,10 @@ def decide(report: ProbeReport) -> tuple[Configuration, ...]:
     if frozen and tuned and tells(tuned[0]):
         tuning_leads = difference(tuned[0]) >= 0
     leading, other = (tuned, frozen) if tuning_leads else (frozen, tuned)
-    # Untried, the leading approach takes over how the other one found its backbones.
-    backbones = [trial.backbone for trial in other]
-    ahead = sorted(
-        (each for each in report.candidates if each.frozen != tuning_leads),
-        key=lambda each: (*backbones, each.backbone).index(each.backbone),
-    )
-    first = ahead if other and not leading else map(named, leading)
+    # What was not tried, or told nothing, keeps the order that it had before.
+    untold = not leading or (tuning_leads and frozen and not tells(tuned[0]))
+    ahead = [each for each in report.candidates if each.frozen != tuning_leads]
+    first = ahead if other and untold else map(named, leading)
     order = dict.fromkeys([*first, *map(named, other), *report.candidates])
     return tuple(each for each in order if each in report.candidates)
 

@@ -98,7 +98,11 @@ def test_one_command_recommends_trains_and_records(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("trainer.backbones.fetch_weights", no_network)
     run = tmp_path / "run"
-    text = evtl("train", sample, "--modality", "sonography", "--anatomy", "breast", "--out", run)
+    text = evtl(
+        "train", sample, "--modality", "sonography", "--anatomy", "breast", "--out", run,
+        "--goal", "accuracy", "--approaches", "frozen",
+        "--candidates", "convnext_tiny,efficientnet_lite0",
+    )  # fmt: skip
     result = RunFolder(run).read_result()
     assert result.backbone == "EfficientNet-Lite0" != result.backbone_recommended
     assert f"instead of {result.backbone_recommended}" in text
@@ -115,7 +119,9 @@ def test_one_command_recommends_trains_and_records(
     assert record.backbone_recommended == result.backbone_recommended
     sql = "select split, metric, value from run_metric where metric = 'auc'"
     assert questions.question(either, sql).rows[0][:2] == ("test", "auc")
-    costs = json.loads(evtl("recommend", "--modality", "us", "--n", "60", "--json"))["ranking"]
+    costs = json.loads(
+        evtl("recommend", "--modality", "us", "--n", "60", "--approaches", "frozen", "--json")
+    )["ranking"]
     assert costs[0]["cost"]["seconds"] > 0
 
 
@@ -166,8 +172,10 @@ def test_a_training_that_is_ended_says_so_in_its_folder(
     plan_file, run = tmp_path / "plan.json", tmp_path / "run"
     plan_file.write_text(plan.model_dump_json(), encoding="utf-8")
     words = ["train", str(sample), "--plan", str(plan_file), "--out", str(run)]
+    # Shells start what runs in the background with Ctrl-C ignored.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     process = subprocess.Popen(
-        [sys.executable, "-c", "from evtl.cli import main; main()", *words],
+        [sys.executable, "-c", heard + "from evtl.cli import main; main()", *words],
         env=os.environ | {"EVTL_DATABASE_URL": f"sqlite:///{store.path}"},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip

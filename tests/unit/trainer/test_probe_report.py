@@ -90,6 +90,13 @@ def test_a_fine_tuning_tells_where_it_is_ahead_or_long_enough(
     assert (first == tuned("two")) is (before if leads is None else leads)
 
 
+def test_a_fine_tuning_that_tells_nothing_leaves_fine_tunings_in_their_order() -> None:
+    candidates = (tuned("two"), tuned("one"), frozen("one"))
+    short = trial(tuned("one"), 0.6, difference=-0.3, folds=1, share=0.1)
+    found = report(trial(frozen("one"), 0.9), short, candidates=candidates)
+    assert decide(found) == candidates
+
+
 def test_a_fine_tuning_that_survived_more_rungs_comes_first() -> None:
     trials = (
         trial(frozen("one"), 0.9),
@@ -102,12 +109,10 @@ def test_a_fine_tuning_that_survived_more_rungs_comes_first() -> None:
 
 
 def test_an_approach_that_was_ahead_and_not_tried_stays_ahead() -> None:
-    """With the backbone that did best in what was tried."""
-    candidates = (tuned("three"), tuned("two"), frozen("one"), tuned("one"), frozen("two"))
+    candidates = (tuned("two"), frozen("one"), tuned("one"), frozen("two"))
     found = report(trial(frozen("two"), 0.9), candidates=candidates)
-    ahead = (tuned("two"), tuned("three"), tuned("one"))
-    assert decide(found) == (*ahead, frozen("two"), frozen("one"))
-    found = report(trial(frozen("two"), 0.9), candidates=candidates[2:])
+    assert decide(found) == (tuned("two"), tuned("one"), frozen("two"), frozen("one"))
+    found = report(trial(frozen("two"), 0.9), candidates=candidates[1:])
     assert decide(found)[0] == frozen("two")
 
 

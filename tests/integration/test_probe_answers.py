@@ -35,6 +35,10 @@ def ask(folder: Path, *words: str) -> tuple[str, ...]:
     return ("recommend", "--modality", "ultrasound", "--data", str(folder), *words)
 
 
+def named(what: dict[str, Any]) -> tuple[str, ...]:
+    return what["backbone"], what["approach"], what["head"]
+
+
 def probed(monkeypatch: pytest.MonkeyPatch, *, readable: bool) -> None:
     """A probe that answers at once: the last frozen linear candidate is far ahead."""
 
@@ -97,11 +101,13 @@ def test_a_probe_that_tried_nothing_says_why(
 def test_what_was_tried_is_shown_and_decides_a_place_that_is_no_points(
     folder: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    before = json.loads(evtl(*ask(folder, "--json")))["ranking"][0]
+    before = json.loads(evtl(*ask(folder, "--json")))["ranking"]
     probed(monkeypatch, readable=True)
     found = json.loads(evtl(*ask(folder, "--json", "--probe", "5")))
     first = found["ranking"][0]
-    assert first["backbone"] != before["backbone"]
+    ahead = named(found["probe"]["trials"][-1])
+    assert ahead not in map(named, before)
+    assert ahead in map(named, found["ranking"])
     assert first["parts"]["decided"] >= 0
     assert all(choice["parts"]["decided"] == 0 for choice in found["ranking"][1:])
     told = " ".join(evtl(command, *ask(folder, "--probe", "5")[1:]).split())

@@ -22,7 +22,7 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(PIP) --editable '.[train,lite,review,postgres,test]'
+	$(PIP) --editable '.[train,lite,review,postgres,export,test]'
 	@touch $@
 
 install: $(VENV)/.installed-test

@@ -22,7 +22,21 @@ VALIDATION_FRACTION = 0.2
 BACKBONE_LEARNING_RATE = 3e-4
 HEAD_LEARNING_RATE = 3e-3
 
-#: Approaches and their heads that the trainer carries out.
+#: Training images that offline augmentation makes of one, itself among them.
+COPIES = 5
+#: Blocks from the top that partial fine-tuning trains where the plan does not say.
+BLOCKS = 2
+#: Share of images that may be unreadable before training stops.
+MAX_UNREADABLE = 0.05
+
+TransformKind = Literal[
+    "horizontal_flip", "vertical_flip", "quarter_turn", "small_rotation", "shift", "zoom",
+    "contrast", "colour",
+]  # fmt: skip
+#: What is learned: one class of several, several labels at once, ordered grades, a number.
+Target = Literal["classes", "multi_label", "ordinal", "number"]
+
+#: Approaches and their heads that the recommender chooses among.
 CARRIED_OUT: tuple[tuple[Approach, Head], ...] = (
     ("feature_extractor", "linear"),
     ("feature_extractor_hybrid", "svm"),
@@ -31,6 +45,14 @@ CARRIED_OUT: tuple[tuple[Approach, Head], ...] = (
     ("feature_extractor_hybrid", "lda"),
     ("fine_tuning_from_scratch", "linear"),
 )
+#: All that the trainer carries out: those above, and what a person may ask for.
+TRAINABLE: tuple[tuple[Approach, Head], ...] = (
+    *CARRIED_OUT,
+    ("feature_extractor_hybrid", "svr"),
+    ("fine_tuning", "linear"),
+)
+#: Kinds of change that are mild enough for any image where the advice names none.
+MILD: tuple[TransformKind, ...] = ("small_rotation", "shift", "zoom", "contrast")
 
 
 class PlannedBackbone(Record):
@@ -47,6 +69,13 @@ class PlannedBackbone(Record):
         return cls.model_validate({name: getattr(backbone, name) for name in cls.model_fields})
 
 
+class PlannedWeights(Record):
+    """A weights file that a person names; `sha256` is checked before it is read."""
+
+    path: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
 class PlanEvidence(Record):
     """On whose evidence the plan was chosen."""
 
@@ -60,42 +89,139 @@ class TrainingPlan(Record):
 
     Attributes
     ----------
+    target : str
+        What is learned of an image: ``classes``, ``multi_label``, ``ordinal`` or ``number``.
     backbone : PlannedBackbone
         The recommended backbone.
     fallbacks : tuple of PlannedBackbone
         Taken in this order where the weights of the ones before cannot be had.
+    initialisation : str
+        ``random`` takes no weights at all.
+    weights : PlannedWeights or None
+        A file of the backbone's weights, else they are looked for (`trainer.backbones`).
     approach, head : str
-        One of the pairs in `CARRIED_OUT`.
+        One of the pairs in `TRAINABLE`.
+    n_blocks : int or None
+        Of ``fine_tuning``: how many blocks from the top are trained.
+    gradual : bool
+        Fine-tuning begins with the head and unfreezes block by block, from top to bottom.
+    layer_decay : float
+        Factor in (0, 1] from the learning rate of a block to that of the block below it.
+    lora_rank : int or None
+        Train low-rank updates of a transformer's attention instead of its weights.
+    ladder : bool
+        Climb from frozen to full fine-tuning, block by block, while cross-validation says it pays.
+    augmentation : str
+        ``none``, ``online`` (drawn anew each epoch) or ``offline`` (kept on disk, counted).
+    transforms : tuple of str
+        Kinds of change that augmentation may make.
+    n_copies : int
+        Offline: training images made of one, itself among them.
+    class_weights : bool
+        Weigh classes by inverse frequency.
     epochs, batch_size, backbone_learning_rate, head_learning_rate
         For fine-tuning; the frozen approaches see every image once.
     test_fraction, validation_fraction : float
         Shares in (0, 1) of all images and of the rest, unless the data come with their own split.
+    n_folds : int
+        0 for a single hold-out, else folds of a cross-validation that is reported beside it.
+    n_repeats : int
+        Times that the hold-out or the cross-validation is repeated with another seed.
+    sensitivity : float or None
+        An operating point is chosen on validation images to reach this sensitivity.
+    max_unreadable : float
+        Share of images that may be unreadable; they are listed and left out.
+    allow_leakage : bool
+        Train on a given split although images or groups cross it; the report says so.
+    budget_min : float or None
+        Minutes that the whole training may take.
     """
 
     schema_version: Literal[1] = 1
     profile: TaskProfile
+    target: Target = "classes"
     backbone: PlannedBackbone
     fallbacks: tuple[PlannedBackbone, ...] = ()
-    weights: Literal["pretrained"] = "pretrained"
+    initialisation: Literal["pretrained", "random"] = "pretrained"
+    weights: PlannedWeights | None = None
     approach: Approach
     head: Head
-    augmentation: Literal["none", "online"]
+    n_blocks: int | None = Field(default=None, ge=1, le=1000)
+    gradual: bool = False
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    lora_rank: int | None = Field(default=None, ge=1, le=1024)
+    ladder: bool = False
+    augmentation: Literal["none", "online", "offline"]
+    transforms: tuple[TransformKind, ...] = MILD
+    n_copies: int = Field(default=COPIES, ge=2, le=1000)
+    class_weights: bool = True
     epochs: int = Field(default=EPOCHS, ge=1, le=10_000)
     batch_size: int = Field(default=BATCH_SIZE, ge=1, le=65_536)
     backbone_learning_rate: float = Field(default=BACKBONE_LEARNING_RATE, gt=0, le=10)
     head_learning_rate: float = Field(default=HEAD_LEARNING_RATE, gt=0, le=10)
     test_fraction: float = Field(default=TEST_FRACTION, gt=0, lt=1)
     validation_fraction: float = Field(default=VALIDATION_FRACTION, gt=0, lt=1)
+    n_folds: int = Field(default=0, ge=0, le=100)
+    n_repeats: int = Field(default=1, ge=1, le=100)
+    sensitivity: float | None = Field(default=None, gt=0, le=1)
+    max_unreadable: float = Field(default=MAX_UNREADABLE, ge=0, lt=1)
+    allow_leakage: bool = False
+    budget_min: float | None = Field(default=None, gt=0)
     seed: int = Field(default=0, ge=0, lt=2**31)
     evidence: PlanEvidence = PlanEvidence()
 
+    @property
+    def frozen(self) -> bool:
+        """The backbone stays as it is."""
+        return self.approach.startswith("feature_extractor")
+
     @model_validator(mode="after")
     def _carried_out(self) -> "TrainingPlan":
-        if (self.approach, self.head) not in CARRIED_OUT:
-            pairs = ", ".join(f"{approach} with {head}" for approach, head in CARRIED_OUT)
+        if (self.approach, self.head) not in TRAINABLE:
+            pairs = ", ".join(f"{approach} with {head}" for approach, head in TRAINABLE)
             msg = f"{self.approach} with {self.head} is not carried out; allowed: {pairs}"
             raise ValueError(msg)
         return self
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "TrainingPlan":
+        if problem := self._contradiction():
+            raise ValueError(problem)
+        return self
+
+    def _contradiction(self) -> str:
+        """What of the plan excludes something else of it; empty where nothing does."""
+        partial = self.approach == "fine_tuning"
+        found = {
+            "n_blocks is for the approach fine_tuning only": self.n_blocks and not partial,
+            "fine_tuning needs n_blocks, unless lora_rank is given": (
+                partial and not (self.n_blocks or self.lora_rank)
+            ),
+            "lora_rank is for the approach fine_tuning, without n_blocks": (
+                self.lora_rank and (not partial or self.n_blocks)
+            ),
+            "gradual and layer_decay are for fine-tuning": (
+                self.frozen and (self.gradual or self.layer_decay < 1)
+            ),
+            "gradual unfreezing and lora_rank exclude each other": self.gradual and self.lora_rank,
+            "a ladder begins with feature_extractor and chooses the rest itself": (
+                self.ladder and self.approach != "feature_extractor"
+            ),
+            "random initialisation is for fine_tuning_from_scratch, without weights": (
+                self.initialisation == "random"
+                and (self.approach != "fine_tuning_from_scratch" or self.weights)
+            ),
+            "the head svr is for the targets number and ordinal": (
+                self.head == "svr" and self.target not in {"number", "ordinal"}
+            ),
+            "the head lda is for the targets classes and ordinal": (
+                self.head == "lda" and self.target not in {"classes", "ordinal"}
+            ),
+            "sensitivity is for the targets classes and multi_label": (
+                self.sensitivity and self.target not in {"classes", "multi_label"}
+            ),
+        }
+        return next((problem for problem, holds in found.items() if holds), "")
 
 
 def make_plan(

@@ -6,13 +6,7 @@ from pydantic import JsonValue
 
 from evidence.records import Record, TaskProfile
 from evidence.vocabulary import Approach, Head, Initialisation
-from recommender.plan import TrainingPlan
-
-TransformKind = Literal[
-    "horizontal_flip", "vertical_flip", "quarter_turn", "small_rotation", "shift", "zoom",
-    "contrast", "colour",
-]  # fmt: skip
-
+from recommender.plan import TrainingPlan, TransformKind
 
 Goal = Literal["accuracy", "balanced", "cost"]
 

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from evidence.records import Claim, TaskProfile
 from recommender.citing import OWN, cited
-from recommender.records import Transform, TransformKind
+from recommender.plan import TransformKind
+from recommender.records import Transform
 from recommender.rules import Scope
 
 

@@ -12,8 +12,8 @@ from evidence.records import Backbone, Claim, Corpus, TaskProfile
 from evidence.vocabulary import ANATOMY, MODALITY, Approach, Head
 from recommender.advice import IN_BALANCE, advise
 from recommender.errors import RecommendationError
-from recommender.plan import CARRIED_OUT
-from recommender.records import Advice, TransformKind
+from recommender.plan import CARRIED_OUT, TransformKind
+from recommender.records import Advice
 from recommender.rules import Rule, load_rules
 from recommender.transforms import load_transform_rules, transforms
 from tests.unit.evidence.test_records import profiles

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from evidence.records import Record
+from trainer.areas import macro_auc
 
 N_RESAMPLES = 1000
 INTERVAL_PERCENTILES = (2.5, 97.5)
@@ -131,51 +131,3 @@ def _mean(rates: npt.NDArray[np.float64]) -> float:
     """Mean over the classes that are there."""
     defined = rates[~np.isnan(rates)]
     return float(defined.mean()) if len(defined) else math.nan
-
-
-def macro_auc(targets: Targets, probabilities: Probabilities) -> float:
-    """Macro one-vs-rest area under the ROC curve over the classes that are there; NaN for one.
-
-    The Mann-Whitney form, ties counting one half (Hanley and McNeil 1982,
-    doi:10.1148/radiology.143.1.7063747): a thousand resamples would take scikit-learn seconds.
-    """
-    present = np.unique(targets)
-    if len(present) < 2:
-        return math.nan
-    ranks = rankdata(probabilities, axis=0)
-    areas = []
-    for number in present:
-        own = targets == number
-        n_own = int(own.sum())
-        above = ranks[own, number].sum() - n_own * (n_own + 1) / 2
-        areas.append(above / (n_own * (len(targets) - n_own)))
-    return float(np.mean(areas))
-
-
-def auc_contributions(targets: Targets, probabilities: Probabilities) -> Probabilities:
-    """How much each image moves the macro AUC above or below its value.
-
-    Their sum is zero; the root of the sum of their squares, summed over each group first, is a
-    standard error of the AUC. The difference of the contributions to two AUCs on the same images
-    does the same for the difference of these AUCs.
-
-    Returns
-    -------
-    ndarray, shape (N,)
-
-    References
-    ----------
-    Placement values: DeLong, DeLong and Clarke-Pearson 1988, doi:10.2307/2531595. Clusters:
-    Obuchowski 1997, doi:10.2307/2533957. Sums over folds: LeDell, Petersen and van der Laan 2015,
-    doi:10.1214/15-EJS1035.
-    """
-    found = np.zeros(len(targets))
-    present = np.unique(targets)
-    for number in present:
-        own = targets == number
-        for members, sign in ((own, 1), (~own, -1)):
-            rank = rankdata(sign * probabilities[:, number])[members]
-            within = rankdata(sign * probabilities[members, number])
-            below = (rank - within) / (len(targets) - len(within))
-            found[members] += (below - below.mean()) / len(within) / len(present)
-    return found

@@ -64,10 +64,10 @@ MILD: tuple[TransformKind, ...] = ("small_rotation", "shift", "zoom", "contrast"
 
 
 class PlannedBackbone(Record):
-    """A backbone and the library model that carries it out."""
+    """A backbone and the library model that carries it out; ``evtl`` for our own LeNet-5."""
 
     name: str
-    library: Literal["timm", "torchvision"]
+    library: Literal["timm", "torchvision", "evtl"]
     model: str
     input_px: int = Field(ge=16, le=2048)
 

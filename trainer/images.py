@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from recommender.plan import Target
 from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError
 from trainer.manifest import SUFFIXES, ManifestRow, read_class_folders, read_manifest
@@ -52,6 +53,10 @@ class ImageSet:
         SHA-256 of each file.
     notes : tuple of str
         What of the folder was left out, for the reader of the result.
+    target : str
+        What the labels are: ``classes``, ``multi_label``, ``ordinal`` or ``number``.
+    alike : tuple of str or None
+        Images of one name are near-duplicates (`trainer.near_duplicates`); None: not looked for.
     """
 
     root: Path
@@ -61,6 +66,8 @@ class ImageSet:
     splits: tuple[str, ...] | None
     digests: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    target: Target = "classes"
+    alike: tuple[str, ...] | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -92,12 +99,13 @@ class ImageSet:
             groups=None if self.groups is None else of(self.groups),
             splits=None if self.splits is None else of(self.splits),
             digests=of(self.digests),
+            alike=None if self.alike is None else of(self.alike),
         )
 
     def units(self) -> tuple[str, ...]:
-        """What a split keeps whole: groups, joined where they share a file; copies of a file."""
+        """What a split keeps whole: groups, joined where they share a file, or one alike."""
         if self.groups is None:
-            return self.digests
+            return self.alike or self.digests
         joined: dict[str, str] = {}
 
         def root(unit: str) -> str:
@@ -105,8 +113,8 @@ class ImageSet:
                 unit = joined[unit]
             return unit
 
-        for group, digest in zip(self.groups, self.digests, strict=True):
-            joined[root(f"file {digest}")] = root(f"group {group}")
+        for group, name in zip(self.groups, self.alike or self.digests, strict=True):
+            joined[root(f"file {name}")] = root(f"group {group}")
         return tuple(root(f"group {group}") for group in self.groups)
 
     def contradictions(self) -> int:

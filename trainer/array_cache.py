@@ -1,25 +1,26 @@
 """Arrays that are dear to make, kept in the user's cache folder and shared between processes.
 
 An array has one row for each key; a key says which content the row was made of, the recipe how.
-Each array is one file: rows, then keys. It gets its name only when it is complete and on the disk,
-so that whoever is killed while writing leaves nothing that is read. Rows that another array of the
-same recipe holds are copied from there and not made again.
+Each array is one file: rows, keys, then a note on each row. It gets its name only when it is
+complete and on the disk, so that whoever is killed while writing leaves nothing that is read. Rows
+that another array of the same recipe holds are copied from there and not made again.
 
 ``EVTL_CACHE_DIR`` names another folder. ``EVTL_CACHE_GB`` limits its size (0 keeps nothing); what
 was not used for longest goes first.
 """
 
 import hashlib
+import json
 import math
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +37,26 @@ SPARE_BYTES = 500_000_000
 KEY_BYTES = 32
 
 Rows = npt.NDArray[Any]
-#: Makes the rows with these numbers, one after the other.
-Make = Callable[[Sequence[int]], Iterator[Rows]]
+
+
+class Made(NamedTuple):
+    """A row that was made for the key with this number, and a note on how."""
+
+    number: int
+    row: Rows
+    note: str = ""
+
+
+class Table(NamedTuple):
+    """Rows ``(M, ...)``, a note on each, and the numbers of their keys in rising order."""
+
+    rows: Rows
+    notes: tuple[str, ...]
+    numbers: tuple[int, ...]
+
+
+#: Makes the rows of the keys with these numbers, in that order; leaves out what cannot be made.
+Make = Callable[[Sequence[int]], Iterator[Made]]
 
 
 class CacheWarning(UserWarning):
@@ -87,11 +106,11 @@ class ArrayCache:
         folder = os.environ.get("EVTL_CACHE_DIR") or platformdirs.user_cache_path("evtl")
         return cls(Path(folder).expanduser(), int(limit * 1e9))
 
-    def rows(self, kind: str, recipe: bytes, keys: Sequence[bytes], make: Make) -> Rows:
-        """One row for each key: read where they are kept, else made and kept.
+    def table(self, kind: str, recipe: bytes, keys: Sequence[bytes], make: Make) -> Table:
+        """A row for each key that one can be made for: read where it is kept, else made and kept.
 
         Where the array cannot be kept (limit, full or read-only disk), it is made in memory, with
-        a `CacheWarning`.
+        a `CacheWarning`. A row that could not be made is tried again each time.
 
         Parameters
         ----------
@@ -102,55 +121,64 @@ class ArrayCache:
         keys : sequence of bytes, length N
             SHA-256 of the content of each row.
         make : callable
-            Given the numbers of the rows that are missing, gives these rows in that order.
+            Given the numbers of the keys whose rows are missing.
 
         Returns
         -------
-        ndarray, shape (N, ...)
-            A read-only memory map, or an array in memory.
+        Table
+            Its rows are a read-only memory map, or an array in memory.
         """
-        if not (self.limit_bytes and keys):
-            return _in_memory(make, len(keys))
-        name = hashlib.sha256(b"".join(keys)).hexdigest()
-        path = self.folder / kind / recipe.hex() / f"{name}.npy"
+        if not self.limit_bytes:
+            return _in_memory(make(range(len(keys))))
         try:
-            return self._kept(path, keys, make)
+            return self._kept(self.folder / kind / recipe.hex(), keys, make)
         except (OSError, _NoRoomError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             msg = f"{kind} are not kept but made in memory: {reason} (cache {self.folder})"
             warnings.warn(msg, CacheWarning, stacklevel=3)
-            return _in_memory(make, len(keys))
+            return _in_memory(make(range(len(keys))))
 
-    def _kept(self, path: Path, keys: Sequence[bytes], make: Make) -> Rows:
-        found = _read(path)
-        if found is None:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Who comes second waits and then finds the array.
-            with FileLock(path.with_suffix(".lock")):
-                found = _read(path) or self._write(path, keys, make)
-        with suppress(OSError):
-            os.utime(path)
-        return found.rows
+    def _kept(self, folder: Path, keys: Sequence[bytes], make: Make) -> Table:
+        path = _path(folder, keys)
+        if found := _whole(path):
+            return found
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(parents=True, exist_ok=True)
+        # Who comes second waits and then finds the array.
+        with FileLock(path.with_suffix(".lock")):
+            return _whole(path) or self._completed(path, keys, make)
 
-    def _write(self, path: Path, keys: Sequence[bytes], make: Make) -> "_Array":
+    def _completed(self, path: Path, keys: Sequence[bytes], make: Make) -> Table:
+        """Known rows and new ones; where nothing new can be made, the known ones as they are."""
+        known = _known(path.parent, keys)
+        made = make([number for number, key in enumerate(keys) if key not in known])
+        new = next(made, None)
+        if new is None:
+            numbers = tuple(number for number, key in enumerate(keys) if key in known)
+            if not numbers:
+                return _in_memory(made)
+            if found := _whole(_path(path.parent, [keys[number] for number in numbers])):
+                return found._replace(numbers=numbers)
+        merged = _merged(keys, known, chain(() if new is None else (new,), made))
+        return self._written(path, keys, merged)
+
+    def _written(self, path: Path, keys: Sequence[bytes], made: Iterator[Made]) -> Table:
         draft = path.with_suffix(f".{os.getpid()}.tmp")
         try:
             with draft.open("wb") as stream:
-                rows = _merged(keys, _known_rows(path.parent, keys), make)
-                first = next(rows)
-                self._make_room(len(keys) * (first.nbytes + KEY_BYTES))
-                _write_array(stream, len(keys), chain([first], rows), keys)
+                first = next(made)
+                self._make_room(len(keys) * (first.row.nbytes + KEY_BYTES))
+                numbers = _write_array(stream, keys, first, made)
+            path = _path(path.parent, [keys[number] for number in numbers])
             draft.replace(path)
         finally:
             # Its own, and those of killed processes: whoever holds the lock is the only writer.
-            for left in path.parent.glob(f"{path.stem}.*.tmp"):
+            for left in draft.parent.glob(f"{draft.name.partition('.')[0]}.*.tmp"):
                 left.unlink(missing_ok=True)
-        found = _read(path)
-        if found is None:
-            msg = f"{path.name} cannot be read back"
-            raise OSError(msg)
-        return found
+        if found := _whole(path):
+            return found._replace(numbers=numbers)
+        msg = f"{path.name} cannot be read back"
+        raise OSError(msg)
 
     def _make_room(self, n_bytes: int) -> None:
         """Remove what killed processes left, then the arrays that were not used for longest."""
@@ -173,52 +201,92 @@ class ArrayCache:
             raise _NoRoomError(msg)
 
 
-@dataclass(frozen=True)
-class _Array:
-    """Rows and keys of one file."""
+def _path(folder: Path, keys: Sequence[bytes]) -> Path:
+    """Where the array of these keys lies."""
+    return folder / f"{hashlib.sha256(b''.join(keys)).hexdigest()}.npy"
+
+
+class _Stored(NamedTuple):
+    """What a file holds."""
 
     rows: Rows
     keys: tuple[bytes, ...]
+    notes: tuple[str, ...]
 
 
-def _read(path: Path) -> _Array | None:
+def _read(path: Path) -> _Stored | None:
     """An array whose file is whole, or None."""
     try:
         rows: Any = np.load(path, mmap_mode="r")
-        keys = np.fromfile(path, dtype=f"V{KEY_BYTES}", offset=rows.offset + rows.nbytes)
+        with path.open("rb") as stream:
+            stream.seek(rows.offset + rows.nbytes)
+            joined, notes = stream.read(KEY_BYTES * len(rows)), json.load(stream)
     except (OSError, ValueError, EOFError):
         return None
-    return _Array(rows, tuple(keys.tolist())) if len(keys) == len(rows) else None
+    keys = (joined[start : start + KEY_BYTES] for start in range(0, len(joined), KEY_BYTES))
+    return _Stored(rows, tuple(keys), tuple(notes))
 
 
-def _known_rows(folder: Path, keys: Sequence[bytes]) -> dict[bytes, Rows]:
-    """Rows of other arrays of the same recipe, as views of their files."""
-    wanted, known = set(keys), dict[bytes, Rows]()
+def _whole(path: Path) -> Table | None:
+    """All of an array, which is marked as used."""
+    found = _read(path)
+    if found is None:
+        return None
+    with suppress(OSError):
+        os.utime(path)
+    return Table(found.rows, found.notes, tuple(range(len(found.keys))))
+
+
+def _known(folder: Path, keys: Sequence[bytes]) -> dict[bytes, tuple[Rows, str]]:
+    """Rows of other arrays of the same recipe, as views of their files, with their notes."""
+    wanted = set(keys)
+    known: dict[bytes, tuple[Rows, str]] = {}
     for path in folder.glob("*.npy"):
         if len(known) == len(wanted):
             break
         if (other := _read(path)) and not wanted.isdisjoint(other.keys):
-            pairs = zip(other.keys, range(len(other.keys)), strict=True)
-            known |= {key: other.rows[number] for key, number in pairs if key in wanted}
+            each = zip(other.keys, other.rows, other.notes, strict=True)
+            known |= {key: (row, note) for key, row, note in each if key in wanted}
     return known
 
 
-def _merged(keys: Sequence[bytes], known: dict[bytes, Rows], make: Make) -> Iterator[Rows]:
-    made = make([number for number, key in enumerate(keys) if key not in known])
-    for key in keys:
-        yield known[key] if key in known else next(made)
+def _merged(
+    keys: Sequence[bytes], known: Mapping[bytes, tuple[Rows, str]], made: Iterator[Made]
+) -> Iterator[Made]:
+    """Known and made rows in the order of the keys."""
+    new = next(made, None)
+    for number, key in enumerate(keys):
+        if key in known:
+            yield Made(number, *known[key])
+        elif new and new.number == number:
+            yield new
+            new = next(made, None)
 
 
-def _write_array(stream: BinaryIO, n: int, rows: Iterator[Rows], keys: Sequence[bytes]) -> None:
+def _write_array(
+    stream: BinaryIO, keys: Sequence[bytes], first: Made, others: Iterator[Made]
+) -> tuple[int, ...]:
+    """Write rows, keys and notes; the numbers of the keys that there was a row for."""
     # Written, not mapped: on a full disk a write says so, a mapped page kills the process.
-    for number, row in enumerate(rows):
-        if number == 0:
-            header = {"descr": row.dtype.str, "fortran_order": False, "shape": (n, *row.shape)}
-            np.lib.format.write_array_header_1_0(stream, header)
-        stream.write(np.ascontiguousarray(row).data)
-    stream.write(b"".join(keys))
+    numbers, notes = [], []
+    _write_header(stream, len(keys), first.row)
+    for each in chain((first,), others):
+        stream.write(np.ascontiguousarray(each.row).data)
+        numbers.append(each.number)
+        notes.append(each.note)
+    stream.write(b"".join(keys[number] for number in numbers))
+    stream.write(json.dumps(notes).encode())
+    stream.seek(0)
+    _write_header(stream, len(numbers), first.row)
     stream.flush()
     os.fsync(stream.fileno())
+    return tuple(numbers)
+
+
+def _write_header(stream: BinaryIO, n: int, row: Rows) -> None:
+    """Of the same length for any number of rows: numpy leaves room for a longer one."""
+    header = {"descr": row.dtype.str, "fortran_order": False, "shape": (n, *row.shape)}
+    np.lib.format.write_array_header_1_0(stream, header)
 
 
 def _remove_abandoned(draft: Path) -> None:
@@ -228,5 +296,7 @@ def _remove_abandoned(draft: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _in_memory(make: Make, n: int) -> Rows:
-    return np.stack(list(make(range(n))))
+def _in_memory(made: Iterator[Made]) -> Table:
+    found = list(made)
+    rows = np.stack([each.row for each in found]) if found else np.empty(0)
+    return Table(rows, tuple(each.note for each in found), tuple(each.number for each in found))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from trainer.array_cache import ArrayCache, key_of
+from trainer.array_cache import ArrayCache, Made, key_of
 from trainer.backbones import Preprocessing
 from trainer.features import EXTRACTION_BATCH, autocast, batches
 from trainer.feeding import Pixels, iterate
@@ -53,13 +53,14 @@ def cached_features(
         Lists every file that cannot be decoded.
     """
 
-    def make(numbers: Sequence[int]) -> Iterator[Features]:
+    def make(numbers: Sequence[int]) -> Iterator[Made]:
         if numbers:
             pixels = cached_pixels(images, steps, progress)
-            yield from _extracted(network, pixels, np.asarray(numbers), steps, device, progress)
+            rows = _extracted(network, pixels, np.asarray(numbers), steps, device, progress)
+            yield from map(Made, numbers, rows)
 
     recipe = _recipe(network, name, steps, device)
-    found = ArrayCache.of_user().rows("features", recipe, image_keys(images), make)
+    found = ArrayCache.of_user().table("features", recipe, image_keys(images), make).rows
     progress("features", len(found), len(found))
     return found
 

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer import array_cache
-from trainer.array_cache import ArrayCache, CacheWarning, key_of
+from trainer.array_cache import ArrayCache, CacheWarning, Made, Table, key_of
 from trainer.errors import TrainingError
 
 RECIPE = key_of("recipe")
@@ -27,35 +26,45 @@ KILLED = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from trainer.array_cache import ArrayCache, key_of
+from trainer.array_cache import ArrayCache, Made, key_of
 
 def make(numbers):
-    yield np.full(4, 7.0)
+    yield Made(0, np.full(4, 7.0))
     print("begun", flush=True)
     time.sleep(600)
 
 cache = ArrayCache(Path(sys.argv[1]), 10**6)
-cache.rows("kind", key_of("recipe"), [key_of(0), key_of(1)], make)
+cache.table("kind", key_of("recipe"), [key_of(0), key_of(1)], make)
 """
 
 
 class Maker:
-    """Makes rows of four numbers and remembers which."""
+    """Makes rows of four numbers, but of no negative ones, and remembers which."""
 
     def __init__(self, contents: Sequence[int]) -> None:
         self.keys = [key_of(content) for content in contents]
         self.contents = contents
         self.made: list[int] = []
 
-    def __call__(self, numbers: Sequence[int]) -> Iterator[npt.NDArray[np.float64]]:
+    def __call__(self, numbers: Sequence[int]) -> Iterator[Made]:
         """Rows of one number each."""
         for number in numbers:
-            self.made.append(self.contents[number])
-            yield np.full(4, self.contents[number], dtype=np.float64)
+            content = self.contents[number]
+            self.made.append(content)
+            if content >= 0:
+                yield Made(number, np.full(4, content, dtype=np.float64), f"of {content}")
+
+    def table(self, cache: ArrayCache) -> Table:
+        """What the cache gives."""
+        return cache.table("kind", RECIPE, self.keys, self)
 
     def of(self, cache: ArrayCache) -> list[float]:
         """What the cache gives, one number of each row."""
-        return [float(row[0]) for row in cache.rows("kind", RECIPE, self.keys, self)]
+        found = self.table(cache)
+        contents = [float(row[0]) for row in found.rows]
+        assert [self.contents[number] for number in found.numbers] == contents
+        assert found.notes == tuple(f"of {content:.0f}" for content in contents)
+        return contents
 
 
 @pytest.fixture
@@ -76,14 +85,14 @@ def drafts(cache: ArrayCache) -> list[Path]:
 def test_what_was_made_once_is_read_as_a_map_that_cannot_be_written(cache: ArrayCache) -> None:
     Maker([1, 2, 3]).of(cache)
     again = Maker([1, 2, 3])
-    found = cache.rows("kind", RECIPE, again.keys, again)
+    found = again.table(cache).rows
     assert isinstance(found, np.memmap)
     assert not found.flags.writeable
     np.testing.assert_array_equal(found, np.repeat([[1.0], [2.0], [3.0]], 4, axis=1))
     assert again.made == []
 
 
-@given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=12), min_size=1, max_size=5))
+@given(st.lists(st.lists(st.integers(-2, 9), min_size=1, max_size=12), min_size=1, max_size=5))
 def test_any_sets_are_right_and_no_row_of_a_recipe_is_made_twice(
     tmp_path_factory: pytest.TempPathFactory, sets: list[list[int]]
 ) -> None:
@@ -91,15 +100,33 @@ def test_any_sets_are_right_and_no_row_of_a_recipe_is_made_twice(
     seen: set[int] = set()
     for contents in sets:
         maker = Maker(contents)
-        assert maker.of(cache) == contents
+        assert maker.of(cache) == [content for content in contents if content >= 0]
         assert seen.isdisjoint(maker.made)
-        seen |= set(contents)
+        seen |= {content for content in contents if content >= 0}
+
+
+def test_what_could_not_be_made_is_tried_again_and_the_rest_not_written_again(
+    cache: ArrayCache,
+) -> None:
+    Maker([1, -1, 2, -2]).of(cache)
+    [path] = arrays(cache)
+    written = path.stat().st_ino
+    again = Maker([1, -1, 2, -2])
+    assert again.table(cache).numbers == (0, 2)
+    assert again.made == [-1, -2]
+    assert [path.stat().st_ino for path in arrays(cache)] == [written]
+
+
+def test_where_nothing_can_be_made_there_are_no_rows(cache: ArrayCache) -> None:
+    assert Maker([-1, -2]).of(cache) == []
+    assert Maker([]).of(cache) == []
+    assert arrays(cache) == drafts(cache) == []
 
 
 def test_another_recipe_is_made_anew(cache: ArrayCache) -> None:
     Maker([1]).of(cache)
     other = Maker([1])
-    cache.rows("kind", key_of("another"), other.keys, other)
+    cache.table("kind", key_of("another"), other.keys, other)
     assert other.made == [1]
 
 
@@ -114,13 +141,13 @@ def test_a_file_that_was_cut_short_is_made_anew(cache: ArrayCache, kept: int) ->
 
 
 def test_an_error_while_making_leaves_nothing(cache: ArrayCache) -> None:
-    def broken(_numbers: Sequence[int]) -> Iterator[npt.NDArray[np.float64]]:
-        yield np.zeros(4)
+    def broken(_numbers: Sequence[int]) -> Iterator[Made]:
+        yield Made(0, np.zeros(4))
         msg = "an image is broken"
         raise TrainingError(msg)
 
     with pytest.raises(TrainingError, match="an image is broken"):
-        cache.rows("kind", RECIPE, [key_of(1), key_of(2)], broken)
+        cache.table("kind", RECIPE, [key_of(1), key_of(2)], broken)
     assert arrays(cache) == drafts(cache) == []
 
 
@@ -148,7 +175,7 @@ def test_who_comes_while_an_array_is_made_waits_for_it(cache: ArrayCache) -> Non
 
 
 def test_what_was_not_used_for_longest_goes_first(cache: ArrayCache) -> None:
-    three = ArrayCache(cache.folder, 3 * (ROW_BYTES + 32 + 128) + 10)
+    three = ArrayCache(cache.folder, 3 * (ROW_BYTES + 32 + 128 + len('["of 1"]')))
     for number in (1, 2, 3):
         Maker([number]).of(three)
         for path in arrays(cache):
@@ -194,9 +221,9 @@ def test_a_disk_that_fills_while_writing_costs_a_warning_only(
 ) -> None:
     write = array_cache._write_array
 
-    def onto_full(_stream: Any, n: int, rows: Any, keys: Sequence[bytes]) -> None:
+    def onto_full(_stream: Any, *rest: Any) -> tuple[int, ...]:
         with Path("/dev/full").open("wb") as full:
-            write(full, n, rows, keys)
+            return write(full, *rest)
 
     monkeypatch.setattr(array_cache, "_write_array", onto_full)
     with pytest.warns(CacheWarning, match="No space left on device"):

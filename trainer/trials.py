@@ -15,13 +15,14 @@ from torch import nn
 from evidence.vocabulary import Head
 from recommender.plan import PlannedBackbone, TrainingPlan
 from trainer import heads
-from trainer.backbones import Weights, build_backbone, preprocessing
+from trainer.areas import auc_contributions, macro_auc
+from trainer.backbones import build_backbone, preprocessing
 from trainer.budget import STEP_RATIO, TOLERANCE, Budget, OutOfBudgetError, Pace
 from trainer.features import EXTRACTION_BATCH, extract
 from trainer.finetune import Classifier, Part, fine_tune, logits_of
 from trainer.images import ImageSet, Progress, decode
-from trainer.metrics import auc_contributions, macro_auc
 from trainer.splits import SPLITS, folds, nested_order, split_images
+from trainer.weights import Weights
 
 #: Folds of a cross-validation.
 FOLDS = 3

@@ -53,6 +53,8 @@ class RunResult(Record):
         Wall time of the whole training.
     peak_memory_mb : float or None
         What it took at most on its device (`trainer.memory.PeakMemory`); None where not known.
+    temperature : float or None
+        Logits are divided by it, so that probabilities are calibrated; None where they are not.
     """
 
     schema_version: Literal[1] = 1
@@ -80,6 +82,7 @@ class RunResult(Record):
     warnings: tuple[str, ...] = ()
     error: str = ""
     peak_memory_mb: float | None = None
+    temperature: float | None = Field(default=None, gt=0)
 
 
 class RunFolder:

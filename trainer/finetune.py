@@ -14,11 +14,11 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from recommender.plan import TrainingPlan
+from trainer.areas import macro_auc
 from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError
 from trainer.features import autocast, batches, to_input
 from trainer.images import Progress
-from trainer.metrics import macro_auc
 
 #: AdamW's decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101).
 WEIGHT_DECAY = 0.05

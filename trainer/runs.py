@@ -29,9 +29,9 @@ from torch import Tensor
 from evidence.records import Record
 from evidence.vocabulary import Approach, Head
 from recommender.plan import PlannedBackbone, TrainingPlan
+from trainer.bootstrap import Interval
 from trainer.errors import TrainingError
 from trainer.images import ImageSet
-from trainer.metrics import Interval
 
 MODEL_FILE = "model.safetensors"
 

@@ -27,12 +27,13 @@ from trainer.backbones import (
     choose_backbone,
     preprocessing,
 )
+from trainer.bootstrap import Interval
 from trainer.errors import TrainingError
 from trainer.features import choose_device, describe_device, extract
 from trainer.finetune import Classifier, Part, count_features, fine_tune, logits_of
 from trainer.images import ImageSet, Progress, decode
 from trainer.memory import PeakMemory, keep_freed_memory
-from trainer.metrics import Interval, evaluate, positive_class
+from trainer.metrics import evaluate, positive_class
 from trainer.runs import RunFolder, RunResult
 from trainer.splits import SPLITS, crossing, split_images
 

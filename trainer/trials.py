@@ -15,12 +15,12 @@ from torch import nn
 from evidence.vocabulary import Head
 from recommender.plan import PlannedBackbone, TrainingPlan
 from trainer import heads
+from trainer.areas import auc_contributions, macro_auc
 from trainer.backbones import Weights, build_backbone, preprocessing
 from trainer.errors import TrainingError
 from trainer.features import EXTRACTION_BATCH, extract
 from trainer.finetune import Classifier, Part, fine_tune, logits_of
 from trainer.images import ImageSet, Progress, decode
-from trainer.metrics import auc_contributions, macro_auc
 from trainer.splits import SPLITS, folds, nested_order, split_images
 
 #: Folds of a cross-validation.

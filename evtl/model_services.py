@@ -48,11 +48,11 @@ def predict(
     files = prediction.find_files(paths)
     place, model = choose_device(device), load_model(run)
     found = _told(prediction.predict(model, files, place), len(files), tell, progress)
-    number = model.plan.target == "number"
+    number = model.labels.target == "number"
     lines = (
         render.as_json(found)
         if form == "json"
-        else render.as_csv(found, model.result.classes, number=number)
+        else render.as_csv(found, model.labels.names, number=number)
     )
     if out is None:
         for line in lines:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from trainer import heads
 from trainer.errors import TrainingError
 from trainer.finetune import Classifier
-from trainer.trained import TrainedModel, activated
+from trainer.trained import TrainedModel
 
 
 class Deployed(nn.Module):
@@ -29,8 +29,8 @@ class Deployed(nn.Module):
     def __init__(self, model: TrainedModel) -> None:
         super().__init__()
         self.classifier = as_classifier(model).eval()
-        self.target = model.plan.target
-        self.temperature = model.result.temperature
+        self.labels = model.labels
+        self.temperature = model.result.temperature or 1.0
         self.register_buffer("mean", torch.tensor(model.steps.mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(model.steps.std).view(1, 3, 1, 1))
 
@@ -38,7 +38,7 @@ class Deployed(nn.Module):
         """Of bytes ``(N, px, px, 3)``: the answers, and the logits that they come from."""
         normal = (images.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         logits: Tensor = self.classifier(normal)
-        return activated(logits, self.target, self.temperature), logits
+        return self.labels.answer(logits / self.temperature), logits
 
 
 def as_classifier(model: TrainedModel) -> Classifier:

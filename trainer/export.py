@@ -3,7 +3,7 @@
 ======================  ===========================================================================
 input ``images``        ``(N, px, px, 3)`` uint8: red, green, blue, upright, squeezed to a square
 output of classes       ``probabilities`` ``(N, C)`` float32, calibrated where the run is
-output of a number      ``value`` ``(N, 1)`` float32
+output of a number      ``value`` ``(N,)`` float32, in the unit of the labels
 output ``logits``       what they come from, before the temperature
 metadata                `describe`: classes, size, resampling, run, digests
 ======================  ===========================================================================
@@ -76,7 +76,7 @@ def export_onnx(model: TrainedModel, out: Path, images: Sequence[Path] = ()) -> 
 
 def _traced(deployed: Deployed, model: TrainedModel) -> onnx.ModelProto:
     px = model.steps.input_px
-    answer = "value" if model.plan.target == "number" else "probabilities"
+    answer = "value" if model.labels.target == "number" else "probabilities"
     try:
         program = torch.onnx.export(
             deployed,
@@ -108,8 +108,8 @@ def describe(model: TrainedModel) -> dict[str, str]:
     result, steps = model.result, model.steps
     return {
         "evtl.run_id": result.run_id,
-        "evtl.target": model.plan.target,
-        "evtl.classes": json.dumps(result.classes, ensure_ascii=False),
+        "evtl.target": model.labels.target,
+        "evtl.classes": json.dumps(model.labels.names, ensure_ascii=False),
         "evtl.input": f"uint8 RGB (N, {steps.input_px}, {steps.input_px}, 3), upright, squeezed "
         f"to the square with {steps.interpolation} resampling; normalised inside",
         "evtl.input_px": str(steps.input_px),

@@ -24,7 +24,7 @@ def export_hub(model: TrainedModel, out: Path) -> float:
     """Write ``config.json``, ``model.safetensors`` and ``README.md``, if timm reads them right.
 
     The temperature is divided into the head, so that a softmax of timm's logits gives the
-    calibrated probabilities.
+    calibrated probabilities; a number comes in the unit of its labels.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def export_hub(model: TrainedModel, out: Path) -> float:
             "load: export it --to onnx"
         )
         raise TrainingError(msg)
-    ours = _calibrated(model)
+    ours = _scaled(model)
     with new_folder(out) as draft:
         save_for_hf(
             _complete(backbone.model, ours),
@@ -63,19 +63,21 @@ def export_hub(model: TrainedModel, out: Path) -> float:
     return difference
 
 
-def _calibrated(model: TrainedModel) -> Classifier:
-    """The network and a head of its own, with the temperature divided into it."""
-    given = as_classifier(model)
+def _scaled(model: TrainedModel) -> Classifier:
+    """The network and a head of its own, with temperature or unit of the number inside."""
+    given, labels = as_classifier(model), model.labels
     found = Classifier(given.backbone, given.head.in_features, given.head.out_features)
-    temperature = model.result.temperature or 1.0
+    factor, shift = 1 / (model.result.temperature or 1.0), 0.0
+    if labels.target == "number":
+        factor, shift = labels.spread, labels.centre
     with torch.no_grad():
-        found.head.weight.copy_(given.head.weight / temperature)
-        found.head.bias.copy_(given.head.bias / temperature)
+        found.head.weight.copy_(given.head.weight * factor)
+        found.head.bias.copy_(given.head.bias * factor + shift)
     return found.eval()
 
 
 def _complete(name: str, ours: Classifier) -> nn.Module:
-    """timm's whole network with our tensors."""
+    """Timm's whole network with our tensors."""
     network: nn.Module = timm.create_model(
         name, pretrained=False, num_classes=ours.head.out_features
     )
@@ -108,17 +110,61 @@ def _classifiers(name: str, network: nn.Module) -> tuple[nn.Linear | nn.Conv2d, 
 
 def _config(model: TrainedModel) -> dict[str, object]:
     """What timm keeps beside the layers: labels, and preprocessing as it was in training."""
-    px, steps = model.steps.input_px, model.steps
-    return {
-        "label_names": list(model.result.classes),
-        "pretrained_cfg": {
-            "input_size": [3, px, px],
-            "mean": list(steps.mean),
-            "std": list(steps.std),
-            "interpolation": steps.interpolation,
-            "crop_pct": 1.0,
-            "crop_mode": "squash",
-            "test_input_size": None,
-            "test_crop_pct": None,
-        },
+    px, steps, labels = model.steps.input_px, model.steps, model.labels
+    pretrained: dict[str, object] = {
+        "input_size": [3, px, px],
+        "mean": list(steps.mean),
+        "std": list(steps.std),
+        "interpolation": steps.interpolation,
+        "crop_pct": 1.0,
+        "crop_mode": "squash",
+        "test_input_size": None,
+        "test_crop_pct": None,
     }
+    # Ordered grades have an output less than names.
+    named = {} if labels.target == "ordinal" else {"label_names": list(labels.names)}
+    return {"pretrained_cfg": pretrained, **named}
+
+
+def _readme(model: TrainedModel) -> str:
+    """What the hub asks of a card, then the run's own card where it has one."""
+    card = model.run / "MODEL_CARD.md"
+    text = card.read_text(encoding="utf-8") if card.is_file() else f"# {model.result.run_id}\n"
+    front = "---\nlibrary_name: timm\ntags:\n- image-classification\n- timm\n---\n"
+    return "\n".join([front, text.rstrip(), "", *_use(model), ""])
+
+
+def _use(model: TrainedModel) -> tuple[str, ...]:
+    labels = model.labels
+    meaning = {
+        "classes": "`softmax` of them is the probability of each class",
+        "multi_label": "`sigmoid` of them is the probability of each label",
+        "ordinal": "`sigmoid` of output k is the probability of more than grade k, given grade k "
+        "or more",
+        "number": "they are the number itself",
+    }[labels.target]
+    return (
+        "## Use",
+        "",
+        "```python",
+        "import timm",
+        "",
+        'model = timm.create_model("local-dir:FOLDER", pretrained=True).eval()',
+        "config = timm.data.resolve_model_data_config(model)",
+        "transform = timm.data.create_transform(**config, is_training=False)",
+        'logits = model(transform(image.convert("RGB")).unsqueeze(0))',
+        "```",
+        "",
+        f"The outputs stand for {', '.join(labels.names)}; {meaning}.",
+        "Images of more than 8 bits are brought to 8 bits first.",
+    )
+
+
+def _difference(folder: Path, ours: Classifier, input_px: int) -> float:
+    """Largest difference between logits, relative to the largest; NaN where one is none."""
+    loaded = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
+    images = torch.randn(N_TRIED, 3, input_px, input_px, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        found: Tensor = loaded(images)
+        expected = ours(images)
+    return float((found - expected).abs().max() / expected.abs().max().clamp(min=1))

@@ -18,10 +18,9 @@ from trainer.errors import TrainingError
 from trainer.features import EXTRACTION_BATCH, batches
 from trainer.images import load_image
 from trainer.manifest import SUFFIXES
-from trainer.trained import Answers, TrainedModel
-
-#: At which probability a label is given where the labels are not exclusive.
-LABEL_THRESHOLD = 0.5
+from trainer.targets import SEPARATOR, Labels, Predictions
+from trainer.trained import TrainedModel
+from trainer.weighted import THRESHOLD
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -32,7 +31,7 @@ class Prediction(Record):
     Attributes
     ----------
     predicted : str
-        The most probable class; of several labels those given, joined by ``;``.
+        The most probable class; of several labels those given, joined by ``|``.
     probabilities : dict
         Of each class; empty where a number was learned.
     value : float or None
@@ -83,21 +82,20 @@ def predict(
             if image.pixels is None:
                 yield Prediction(file=name, problem=image.problem)
                 continue
-            found = _prediction(model, name, next(rows))
+            found = _prediction(model.labels, name, next(rows))
             seen(found, image.pixels)
             yield found
 
 
-def _prediction(model: TrainedModel, name: str, row: Answers) -> Prediction:
-    if model.plan.target == "number":
-        return Prediction(file=name, value=round(float(row[0]), 6))
-    classes = model.result.classes
-    if model.plan.target == "multi_label":
-        given = [label for label, p in zip(classes, row, strict=True) if p >= LABEL_THRESHOLD]
+def _prediction(labels: Labels, name: str, row: Predictions) -> Prediction:
+    if labels.target == "number":
+        return Prediction(file=name, value=round(float(row), 6))
+    if labels.target == "multi_label":
+        given = [label for label, p in zip(labels.names, row, strict=True) if p >= THRESHOLD]
     else:
-        given = [classes[int(row.argmax())]]
-    probabilities = {label: round(float(p), 6) for label, p in zip(classes, row, strict=True)}
-    return Prediction(file=name, predicted=";".join(given), probabilities=probabilities)
+        given = [labels.names[int(row.argmax())]]
+    probabilities = {label: round(float(p), 6) for label, p in zip(labels.names, row, strict=True)}
+    return Prediction(file=name, predicted=SEPARATOR.join(given), probabilities=probabilities)
 
 
 def _decoded(files: Sequence[Path], steps: Preprocessing) -> Iterator[list[_Decoded]]:

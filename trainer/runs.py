@@ -32,6 +32,7 @@ from recommender.plan import PlannedBackbone, TrainingPlan
 from trainer.bootstrap import Interval
 from trainer.errors import TrainingError
 from trainer.images import ImageSet
+from trainer.targets import Labels
 
 MODEL_FILE = "model.safetensors"
 
@@ -55,6 +56,8 @@ class RunResult(Record):
         What it took at most on its device (`trainer.memory.PeakMemory`); None where not known.
     temperature : float or None
         Logits are divided by it, so that probabilities are calibrated; None where they are not.
+    labels : Labels or None
+        What the outputs of the model mean; None for classes, of which `classes` says enough.
     """
 
     schema_version: Literal[1] = 1
@@ -83,6 +86,7 @@ class RunResult(Record):
     error: str = ""
     peak_memory_mb: float | None = None
     temperature: float | None = Field(default=None, gt=0)
+    labels: Labels | None = None
 
 
 class RunFolder:

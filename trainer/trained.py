@@ -10,18 +10,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from recommender.plan import PlannedBackbone, Target, TrainingPlan, read_plan
+from recommender.plan import PlannedBackbone, TrainingPlan, read_plan
 from trainer import heads
 from trainer.backbones import Preprocessing, build_backbone, preprocessing
 from trainer.errors import TrainingError
 from trainer.features import autocast, to_input
 from trainer.finetune import Classifier
 from trainer.runs import MODEL_FILE, RunFolder, RunResult
+from trainer.targets import Labels, Predictions
 
 #: Names of the linear head's tensors in a run's model file.
 HEAD_WEIGHT = "head.weight"
-
-Answers = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -75,40 +74,24 @@ class TrainedModel:
             found: Tensor = self.network(to_input(pixels, self.steps, device))
             return found.float().cpu()
 
-    def answers(self, pixels: npt.NDArray[np.uint8], device: torch.device) -> Answers:
+    @property
+    def labels(self) -> Labels:
+        """What the outputs mean."""
+        return self.result.labels or Labels(target="classes", names=self.result.classes)
+
+    def answers(self, pixels: npt.NDArray[np.uint8], device: torch.device) -> Predictions:
         """What the model says of each image.
 
         Returns
         -------
-        ndarray, shape (N, C)
-            Probabilities of the classes, which sum to one; of several labels each for itself.
-            Shape ``(N, 1)`` where a number was learned.
+        ndarray, shape (N, C) or (N,)
+            As `trainer.targets.Labels.predict`: probabilities, or numbers in their unit.
         """
         outputs = self.outputs(pixels, device)
         if self.head is None:
-            return activated(outputs.double(), self.plan.target, self.result.temperature).numpy()
-        found = outputs.numpy()
-        if self.plan.target == "number":
-            return np.asarray(self.head.predict(found), dtype=np.float64).reshape(-1, 1)
-        return np.asarray(self.head.predict_proba(found), dtype=np.float64)
-
-
-def activated(logits: Tensor, target: Target, temperature: float | None) -> Tensor:
-    """Logits ``(N, C)`` -> probabilities, or the numbers as they are where one is learned.
-
-    Parameters
-    ----------
-    temperature : float or None
-        Of the calibration; above one it makes probabilities less sure.
-
-    References
-    ----------
-    Guo et al. 2017, On Calibration of Modern Neural Networks, arXiv:1706.04599.
-    """
-    if target == "number":
-        return logits
-    scaled = logits / (temperature or 1.0)
-    return scaled.sigmoid() if target == "multi_label" else scaled.softmax(1)
+            return self.labels.predict(outputs.numpy() / (self.result.temperature or 1.0))
+        answer = self.head.predict if self.labels.target == "number" else self.head.predict_proba
+        return np.asarray(answer(outputs.numpy()), dtype=np.float64)
 
 
 def load_model(run: Path) -> TrainedModel:
@@ -169,15 +152,12 @@ def _with_state(folder: RunFolder, backbone: PlannedBackbone, network: nn.Module
 
 
 def _check_classes(model: TrainedModel) -> None:
-    if model.plan.target == "number":
-        return
     if isinstance(model.network, Classifier):
-        found = model.network.head.out_features
+        found, wanted = model.network.head.out_features, model.labels.n_outputs
+    elif model.labels.target == "number":
+        return
     else:
-        found = len(getattr(model.head, "classes_", ()))
-    if found != len(model.result.classes):
-        msg = (
-            f"{model.run}: result.json names {len(model.result.classes)} classes, the model has "
-            "others"
-        )
+        found, wanted = len(getattr(model.head, "classes_", ())), len(model.labels.names)
+    if found != wanted:
+        msg = f"{model.run}: result.json names {wanted} classes, the model has others"
         raise TrainingError(msg)

@@ -224,7 +224,7 @@ def _provenance(job: _Job) -> dict[str, Any]:
         "backbone": job.chosen.backbone.name,
         "planned_backbone": job.chosen.backbone,
         "fallback_reason": job.chosen.fallback_reason,
-        "weights": job.chosen.weights.describe(),
+        "weights": job.chosen.describe_weights(),
         "positive_class": positive_class(job.images.classes),
         "n_per_part": dict(Counter(job.parts)),
         "warnings": _warnings(job),

@@ -16,12 +16,13 @@ from evidence.vocabulary import Head
 from recommender.plan import PlannedBackbone, TrainingPlan
 from trainer import heads
 from trainer.areas import auc_contributions, macro_auc
-from trainer.backbones import Weights, build_backbone, preprocessing
+from trainer.backbones import build_backbone, preprocessing
 from trainer.errors import TrainingError
 from trainer.features import EXTRACTION_BATCH, extract
 from trainer.finetune import Classifier, Part, fine_tune, logits_of
 from trainer.images import ImageSet, Progress, decode
 from trainer.splits import SPLITS, folds, nested_order, split_images
+from trainer.weights import Weights
 
 #: Folds of a cross-validation.
 FOLDS = 3

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from recommender.plan import CARRIED_OUT, PlannedBackbone, TrainingPlan
 from tests.unit.trainer.toys import TOY_PX, plan_of
 from trainer import halving, heads, trials
-from trainer.backbones import Preprocessing, Weights
+from trainer.backbones import Preprocessing
 from trainer.images import ImageSet, read_images
+from trainer.weights import Weights
 
 
 @dataclass

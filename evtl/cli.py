@@ -1,14 +1,12 @@
 """The command line: parse, call one service, render."""
 
-import csv
-import io
 import json
 import os
 import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +21,7 @@ from evtl.commands.asking import (
     CandidatesOption,
     ClassesOption,
     DataOption,
+    DeviceOption,
     GoalOption,
     JsonOption,
     ModalityOption,
@@ -45,9 +44,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Device = Literal["auto", "cuda", "cpu"]
-DeviceOption = Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")]
 
 
 def _version(wanted: bool) -> None:
@@ -214,29 +210,6 @@ def train(
     if epochs is not None and result.approach.startswith("feature_extractor"):
         typer.echo("Mind: --epochs was not used: a frozen backbone sees every image once")
     typer.echo(f"{result.seconds:.0f} s on {result.device}. Run folder: {folder.path}")
-
-
-@app.command()
-def predict(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
-    images: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
-    form: Annotated[Literal["csv", "json"], typer.Option("--format")] = "csv",
-    device: DeviceOption = "auto",
-) -> None:
-    """Apply a trained model to images: the probability of each class.
-
-    Example: evtl predict runs/20260101T120000000000Z-1a2b3c4d new.png --format json
-    """
-    found = services.predict(run, images, device=device)
-    if form == "json":
-        rows = [prediction.model_dump() for prediction in found]
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-        return
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "predicted", *(f"p_{name}" for name in found[0].probabilities)])
-    writer.writerows([p.file, p.predicted, *p.probabilities.values()] for p in found)
-    typer.echo(text.getvalue(), nl=False)
 
 
 @app.command()

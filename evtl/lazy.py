@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 #: Command -> module whose `app` has it, in the order of the help.
 MODULES = {
+    "predict": "evtl.commands.models",
     "studies": "evtl.commands.evidence",
     "schema": "evtl.commands.evidence",
     "reproduce": "evtl.commands.evidence",

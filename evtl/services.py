@@ -1,6 +1,5 @@
 """One function per use case, shared by every face of evtl. Nothing here prints."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,6 @@ from recommender.records import Recommendation
 
 if TYPE_CHECKING:  # torch must not be imported to recommend
     from trainer.images import ImageSet, Progress
-    from trainer.prediction import Prediction
     from trainer.runs import RunFolder, RunResult
 
 
@@ -195,13 +193,6 @@ def run_record(result: "RunResult", plan: TrainingPlan, folder: Path) -> RunReco
         error=result.error,
         peak_memory_mb=result.peak_memory_mb,
     )
-
-
-def predict(run: Path, images: Sequence[Path], *, device: str) -> "tuple[Prediction, ...]":
-    """Apply a finished run to images."""
-    from trainer.prediction import predict as apply  # noqa: PLC0415  (torch only when needed)
-
-    return apply(run, images, device=device)
 
 
 def sample_data(folder: Path, *, n_images: int, seed: int) -> int:

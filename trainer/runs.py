@@ -32,6 +32,7 @@ from recommender.plan import PlannedBackbone, TrainingPlan
 from trainer.bootstrap import Interval
 from trainer.errors import TrainingError
 from trainer.images import ImageSet
+from trainer.targets import Labels
 
 MODEL_FILE = "model.safetensors"
 
@@ -53,6 +54,10 @@ class RunResult(Record):
         Wall time of the whole training.
     peak_memory_mb : float or None
         What it took at most on its device (`trainer.memory.PeakMemory`); None where not known.
+    temperature : float or None
+        Logits are divided by it, so that probabilities are calibrated; None where they are not.
+    labels : Labels or None
+        What the outputs of the model mean; None for classes, of which `classes` says enough.
     """
 
     schema_version: Literal[1] = 1
@@ -80,6 +85,8 @@ class RunResult(Record):
     warnings: tuple[str, ...] = ()
     error: str = ""
     peak_memory_mb: float | None = None
+    temperature: float | None = Field(default=None, gt=0)
+    labels: Labels | None = None
 
 
 class RunFolder:

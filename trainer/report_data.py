@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
-
 from evidence.records import Record
 from recommender.plan import TrainingPlan
+from trainer.data_summary import DataSummary
 from trainer.plots_of_training import Step
 from trainer.runs import RunResult
 
@@ -20,47 +19,6 @@ class Reference(Record):
     key: str
     text: str
     source: str = ""
-
-
-class LeftOut(Record):
-    """A file that could not be used, and why."""
-
-    file: str
-    reason: str
-
-
-class DataSummary(Record):
-    """What the images are. Group ids are only counted.
-
-    Attributes
-    ----------
-    counts : dict
-        Part -> class -> images; for a number a single class with its name.
-    n_groups : int or None
-        Patients or other groups; None where the data name none.
-    unreadable : tuple of LeftOut
-        Files that training went on without.
-    near_duplicates, conflicts : tuple of tuple of str
-        Files that show the same image; those of them that have different labels.
-    crossing : tuple of str
-        Files whose copy or group is in another part.
-    shortcuts : tuple of str
-        Sentences on file properties that predict the label.
-    scaling : dict of str to int
-        How values were brought to 8 bits -> images.
-    notes : tuple of str
-        Anything else that a reader must know.
-    """
-
-    counts: dict[str, dict[str, int]]
-    n_groups: int | None = None
-    unreadable: tuple[LeftOut, ...] = ()
-    near_duplicates: tuple[tuple[str, ...], ...] = ()
-    conflicts: tuple[tuple[str, ...], ...] = ()
-    crossing: tuple[str, ...] = ()
-    shortcuts: tuple[str, ...] = ()
-    scaling: dict[str, int] = Field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

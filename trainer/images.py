@@ -104,8 +104,9 @@ class ImageSet:
 
     def units(self) -> tuple[str, ...]:
         """What a split keeps whole: groups, joined where they share a file, or one alike."""
-        if self.groups is None:
-            return self.alike or self.digests
+        files, alike = self.digests, self.alike or self.digests
+        if self.groups is None and self.alike is None:
+            return files
         joined: dict[str, str] = {}
 
         def root(unit: str) -> str:
@@ -113,9 +114,11 @@ class ImageSet:
                 unit = joined[unit]
             return unit
 
-        for group, name in zip(self.groups, self.alike or self.digests, strict=True):
-            joined[root(f"file {name}")] = root(f"group {group}")
-        return tuple(root(f"group {group}") for group in self.groups)
+        groups = self.groups or files
+        for group, file, like in zip(groups, files, alike, strict=True):
+            joined[root(f"file {file}")] = root(f"group {group}")
+            joined[root(f"alike {like}")] = root(f"group {group}")
+        return tuple(root(f"group {group}") for group in groups)
 
     def contradictions(self) -> int:
         """How many images have an identical file under another label."""

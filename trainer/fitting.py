@@ -15,7 +15,6 @@ from trainer import heads
 from trainer.augmentation import Copies, write_copies
 from trainer.backbones import Chosen, Preprocessing, build_backbone, preprocessing
 from trainer.budget import Deadline
-from trainer.calibration import apply_temperature, fit_temperature
 from trainer.checkpoint import Checkpoint
 from trainer.feature_cache import cached_features
 from trainer.features import extract

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
 from evidence.records import Record
 from recommender.plan import TrainingPlan
 from trainer.data_summary import DataSummary

@@ -1,5 +1,7 @@
 """Blocks of any network in the order of its forward pass; frozen ones stay as they are."""
 
+import itertools
+
 import pytest
 import timm
 import torch
@@ -85,7 +87,7 @@ def test_every_parameter_is_in_one_block_and_blocks_follow_the_forward_pass(name
         [order[layer] for p in block.parameters if (layer := p.rpartition(".")[0])]
         for block in found
     ]
-    for below, above in zip(called[:-1], called[1:], strict=True):
+    for below, above in itertools.pairwise(called):
         assert max(below) < min(above)
 
 
@@ -176,7 +178,7 @@ def test_gradual_unfreezing_goes_from_the_head_to_the_bottom_in_equal_shares(
         shares = [opened.count(n) for n in range(most + 1)]
         assert max(shares) - min(shares) <= 1
     else:
-        steps = [after - before for before, after in zip(opened, opened[1:], strict=False)]
+        steps = [after - before for before, after in itertools.pairwise(opened)]
         assert not steps or max(steps) - min(steps) <= 1
 
 

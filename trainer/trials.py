@@ -220,7 +220,8 @@ class Bench:
         try:
             fine_tune(classifier, train, validation, short, steps, self.device, _forget, pace)
         finally:
-            batch = min(plan.batch_size, len(train.targets))
+            n_train = len(train.targets)
+            batch = n_train / math.ceil(n_train / plan.batch_size)
             self.step_ratio = pace.ratio(batch * found.seconds_per_image) or self.step_ratio
         logits = logits_of(classifier, test.pixels, steps, self.device)
         return self._measure(parts, logits.double().softmax(1).numpy()), frozen

@@ -94,10 +94,10 @@ def _extracted(
 ) -> Iterator[Features]:
     network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     # The last batch is filled up with the first images.
-    order = np.resize(numbers, -(-len(numbers) // EXTRACTION_BATCH) * EXTRACTION_BATCH)
-    done = batches(len(numbers), EXTRACTION_BATCH)
-    fed = iterate(pixels, order, order, EXTRACTION_BATCH, steps, device)
-    for part, (inputs, _) in zip(done, fed, strict=True):
+    n_batches = -(-len(numbers) // EXTRACTION_BATCH)
+    order = np.resize(numbers, (n_batches, EXTRACTION_BATCH))
+    fed = iterate(pixels, np.arange(len(pixels)), list(order), steps, device)
+    for part, (inputs, _) in zip(batches(len(numbers), EXTRACTION_BATCH), fed, strict=True):
         with torch.inference_mode(), autocast(device):
             features = network(inputs).float().cpu().numpy()
         progress("features", part.stop, len(numbers))

@@ -1,7 +1,7 @@
 """Batches from decoded images to the device, one ahead of the network."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from trainer.backbones import Preprocessing
-from trainer.features import batches, normalise, to_input
+from trainer.features import normalise, to_input
 
 Pixels = npt.NDArray[np.uint8]
 Targets = npt.NDArray[Any]
+Index = npt.NDArray[np.integer[Any]]
 T = TypeVar("T")
 #: Pinned buffers: one is filled while the other is copied.
 N_SLOTS = 2
@@ -23,8 +24,7 @@ N_SLOTS = 2
 def iterate(
     pixels: Pixels,
     targets: Targets,
-    order: npt.NDArray[np.intp],
-    batch_size: int,
+    parts: Sequence[Index],
     steps: Preprocessing,
     device: torch.device,
 ) -> Iterator[tuple[Tensor, Tensor]]:
@@ -38,10 +38,8 @@ def iterate(
     pixels : ndarray, shape (N, px, px, 3)
         All images; a memory map is read batch by batch.
     targets : ndarray, shape (N,) or (N, L)
-    order : ndarray of int, shape (M,)
-        Which images, in which order.
-    batch_size : int
-        The last batch may be smaller.
+    parts : sequence of ndarray of int, shapes (B,)
+        Numbers of the images of each batch.
 
     Yields
     ------
@@ -49,10 +47,9 @@ def iterate(
         Images ``(B, 3, px, px)``, channels last, and targets ``(B,)`` or ``(B, L)``.
     """
     if device.type == "cuda":
-        yield from _from_pinned(pixels, targets, order, batch_size, steps, device)
+        yield from _from_pinned(pixels, targets, parts, steps, device)
         return
-    for part in batches(len(order), batch_size):
-        index = order[part]
+    for index in parts:
         yield to_input(pixels[index], steps, device), torch.from_numpy(targets[index])
 
 
@@ -75,7 +72,7 @@ class _Copier:
         self._slots = [_pinned(pixels, batch_size) for _ in range(N_SLOTS)]
         self._arrived = [_event() for _ in range(N_SLOTS)]
 
-    def __call__(self, number: int, index: npt.NDArray[np.intp]) -> _Copied:
+    def __call__(self, number: int, index: Index) -> _Copied:
         slot, arrived = self._slots[number % N_SLOTS][: len(index)], self._arrived[number % N_SLOTS]
         arrived.synchronize()
         # Any other mode would gather into a buffer first.
@@ -99,13 +96,11 @@ def _pinned(pixels: Pixels, batch_size: int) -> Tensor:
 def _from_pinned(
     pixels: Pixels,
     targets: Targets,
-    order: npt.NDArray[np.intp],
-    batch_size: int,
+    parts: Sequence[Index],
     steps: Preprocessing,
     device: torch.device,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    parts = [order[part] for part in batches(len(order), batch_size)]
-    copy = _Copier(pixels, targets, min(batch_size, len(order)), device)
+    copy = _Copier(pixels, targets, max(map(len, parts), default=0), device)
     for batch in ahead(lambda number: copy(number, parts[number]), len(parts)):
         stream = torch.cuda.current_stream(device)
         stream.wait_event(batch.arrived)

@@ -22,10 +22,9 @@ def test_every_image_comes_once_in_order_with_its_target(
 ) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (11, 4, 4, 3), dtype=np.uint8)
     targets, index = np.arange(11) * 10, np.array(order[:n], dtype=np.intp)
-    found = list(iterate(pixels, targets, index, size, STEPS, CPU))
-    assert [len(images) for images, _ in found] == [
-        min(size, n - start) for start in range(0, n, size)
-    ]
+    parts = [index[start : start + size] for start in range(0, n, size)]
+    found = list(iterate(pixels, targets, parts, STEPS, CPU))
+    assert [len(images) for images, _ in found] == [len(part) for part in parts]
     if n:
         assert torch.cat([y for _, y in found]).tolist() == targets[index].tolist()
         expected = to_input(pixels[index], STEPS, CPU)
@@ -34,7 +33,7 @@ def test_every_image_comes_once_in_order_with_its_target(
 
 def test_targets_may_be_rows() -> None:
     pixels, targets = np.zeros((3, 4, 4, 3), dtype=np.uint8), np.eye(3, dtype=np.float32)
-    [(_, found)] = iterate(pixels, targets, np.array([2, 0]), 4, STEPS, CPU)
+    [(_, found)] = iterate(pixels, targets, [np.array([2, 0])], STEPS, CPU)
     assert found.tolist() == [[0, 0, 1], [1, 0, 0]]
 
 
@@ -89,9 +88,10 @@ def test_what_fails_in_the_thread_is_raised() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_batches_on_a_gpu_are_those_of_the_cpu() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (50, 32, 32, 3), dtype=np.uint8)
-    targets, order = np.arange(50), np.random.default_rng(1).permutation(50)
-    there = list(iterate(pixels, targets, order, 8, STEPS, torch.device("cuda")))
-    here = list(iterate(pixels, targets, order, 8, STEPS, CPU))
+    targets = np.arange(50)
+    parts = np.array_split(np.random.default_rng(1).permutation(50), 7)
+    there = list(iterate(pixels, targets, parts, STEPS, torch.device("cuda")))
+    here = list(iterate(pixels, targets, parts, STEPS, CPU))
     for (x, y), (u, v) in zip(there, here, strict=True):
         torch.testing.assert_close(x.cpu(), u, rtol=1e-6, atol=1e-6)
         assert y.tolist() == v.tolist()

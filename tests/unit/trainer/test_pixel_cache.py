@@ -1,19 +1,19 @@
 """Pixels from the cache are those that decoding gives, by content and not by name."""
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from PIL import Image
 
 from trainer import pixel_cache
 from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError
-from trainer.images import ImageSet, Progress, decode, read_images
-from trainer.pixel_cache import cached_pixels
+from trainer.images import Loaded, decode, load, read_images
+from trainer.pixel_cache import cached_pixels, readable_pixels
 
 
 def quiet(_stage: str, _done: int, _total: int) -> None:
@@ -22,16 +22,14 @@ def quiet(_stage: str, _done: int, _total: int) -> None:
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the files that were decoded."""
+    """Names of the files that were decoded, with their folders."""
     found: list[str] = []
 
-    def watched(
-        images: ImageSet, steps: Preprocessing, progress: Progress
-    ) -> npt.NDArray[np.uint8]:
-        found.extend(images.files)
-        return decode(images, steps, progress)
+    def watched(item: Path, steps: Preprocessing) -> Loaded:
+        found.append(f"{item.parent.name}/{item.name}")
+        return load(item, steps)
 
-    monkeypatch.setattr(pixel_cache, "decode", watched)
+    monkeypatch.setattr(pixel_cache, "load", watched)
     return found
 
 
@@ -88,6 +86,32 @@ def test_a_broken_image_is_never_kept(class_folders: Path, steps: Preprocessing)
             cached_pixels(images, steps, quiet)
 
 
+def test_images_that_cannot_be_read_are_left_out_with_the_reason(
+    class_folders: Path, steps: Preprocessing, decoded: list[str]
+) -> None:
+    (class_folders / "b" / "4.png").write_bytes(b"")
+    images = read_images(class_folders)
+    first, second = (readable_pixels(images, steps, 0.1, quiet) for _ in range(2))
+    assert [(each.file, each.reason) for each in first.unreadable] == [("b/4.png", "empty file")]
+    assert second[:2] == first[:2]
+    assert "b/4.png" not in first.images.files
+    assert len(first.images.scalings) == len(first.images.files) == 29
+    np.testing.assert_array_equal(first.pixels, decode(first.images, steps, quiet))
+    np.testing.assert_array_equal(second.pixels, first.pixels)
+    assert sorted(decoded) == sorted([*images.files, "b/4.png"])
+    assert cached_pixels(first.images, steps, quiet).shape == first.pixels.shape
+    assert len(decoded) == 31
+
+
+def test_too_many_that_cannot_be_read_are_refused(
+    class_folders: Path, steps: Preprocessing
+) -> None:
+    for number in range(4):
+        (class_folders / "b" / f"{number}.png").write_bytes(b"no image")
+    with pytest.raises(TrainingError, match="4 of 30 images cannot be read"):
+        readable_pixels(read_images(class_folders), steps, 0.1, quiet)
+
+
 def test_progress_counts_all_that_is_decoded(
     class_folders: Path, steps: Preprocessing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,3 +130,15 @@ def test_blocks_do_not_change_what_comes_out(
     picked: Sequence[int] = np.random.default_rng(0).permutation(30).tolist()
     some = images.pick(picked)
     np.testing.assert_array_equal(cached_pixels(some, steps, quiet), decode(some, steps, quiet))
+
+
+def test_whoever_changes_how_files_are_decoded_raises_the_version(
+    tmp_path: Path, steps: Preprocessing
+) -> None:
+    # Pixels of another decoding would otherwise be read from the cache as those of this one.
+    values = np.random.default_rng(0).integers(0, 4096, (40, 50), dtype=np.uint16)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    Image.fromarray((values // 16).astype(np.uint8)).save(tmp_path / "plain.png")
+    found = b"".join(load(tmp_path / f"{n}.png", steps).pixels.tobytes() for n in ("deep", "plain"))
+    assert pixel_cache.DECODING_VERSION == 1
+    assert hashlib.sha256(found).hexdigest()[:16] == "a016f8e90cf87c95"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from huggingface_hub import ModelCardData
 
-from trainer.report_data import ReportData, Reference
+from trainer.report_data import Reference, ReportData
 from trainer.wording import INTENDED, facts, interval, limits, of_maps, written
 
 #: What Markdown or a page made of it would take for more than text.

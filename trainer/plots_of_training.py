@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from evidence.figures import MUTED, SMALL, TEXT, canvas, needed

@@ -16,9 +16,9 @@ from trainer.cases import Case, Cases
 from trainer.explain import (
     Maps,
     activation_map,
-    deconvolution,
     occlusion_map,
     resemblance_to_shuffled,
+    reversed_map,
 )
 from trainer.features import to_input
 from trainer.finetune import Classifier
@@ -152,7 +152,7 @@ class Explainer:
             caption = f"{found.method}: {self._meaning(self._explained(output))}"
             yield Drawn(caption, overlay(pixels, found.maps[0]))
         reversed_from = None if self.predict else [self._explained(case.output)]
-        found = deconvolution(self.model, images, reversed_from)
+        found = reversed_map(self.model, images, reversed_from)
         of = "all features" if self.predict else self._meaning(self._explained(case.output))
         yield Drawn(f"{found.method}: {of}", grey(found.maps[0]), found.note)
 

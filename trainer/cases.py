@@ -1,4 +1,4 @@
-"""Which images a reader should look at: the most confident right and wrong ones, and close calls."""
+"""Which images a reader should look at: the surest right and wrong ones, and close calls."""
 
 from typing import NamedTuple
 

@@ -1,20 +1,22 @@
 """Where a network looks, and what its parts respond to: maps for people, never a proof.
 
-A map is sound only as far as it changes with the network. Class activation maps do; deconvolution
-hardly does (Adebayo 2018, arXiv:1810.03292; Nie 2018, arXiv:1805.07039), so it shows what a
-network can see of an image, not why it decided. `resemblance_to_shuffled` measures it.
+A map is sound only as far as it changes with the network. Class activation maps do, and
+`resemblance_to_shuffled` measures how far; deconvolution and guided backpropagation hardly do
+(Adebayo 2018, arXiv:1810.03292; Nie 2018, arXiv:1805.07039): they show what a network can see of
+an image, not why it decided.
 """
 
 import copy
 import warnings
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from captum.attr import (
     Deconvolution,
+    GuidedBackprop,
     LayerGradCam,
     LayerGradientXActivation,
     Occlusion,
@@ -36,6 +38,7 @@ CLIPPED_PERCENTILE = 99.0
 #: How far features may lie from the mean over positions and still count as it.
 POOLED_TOLERANCE = 1e-4
 
+Network = TypeVar("Network", bound=nn.Module)
 Scores = Callable[[Tensor], Tensor]
 Planes = npt.NDArray[np.float64]
 
@@ -117,7 +120,7 @@ def _evidence_map(
 ) -> tuple[str, Tensor]:
     """Method and signed map ``(N, h, w)`` at the size of the layer."""
     model = _readable(model)
-    scores = Contrast(model) if exclusive and model.head.out_features > 1 else model
+    scores: nn.Module = Contrast(model) if exclusive and model.head.out_features > 1 else model
     layer, values, features = last_layer(model.backbone, images)
     if layer.kind != "tokens" and _same(values.mean((2, 3)), features):
         return "CAM", _class_map(model, scores, values, outputs)
@@ -173,8 +176,8 @@ def occlusion_map(predict: Scores, images: Tensor, outputs: Sequence[int]) -> Ma
     return Maps("occlusion", _scaled(found.mean(1), images))
 
 
-def deconvolution(model: nn.Module, images: Tensor, outputs: Sequence[int] | None = None) -> Maps:
-    """Pixels that the network's rectifiers carry back from an output, or from its features.
+def reversed_map(model: nn.Module, images: Tensor, outputs: Sequence[int] | None = None) -> Maps:
+    """Pixels that the network carries back from an output, or from its features.
 
     Parameters
     ----------
@@ -189,27 +192,40 @@ def deconvolution(model: nn.Module, images: Tensor, outputs: Sequence[int] | Non
     Returns
     -------
     Maps
-        ``deconvolution`` where the network has rectifiers; ``gradient`` (Simonyan 2013,
-        arXiv:1312.6034) where it has none, for only they can be reversed so.
+        ``deconvolution`` where max-pooling halves the image; it remembers where each maximum was.
+        Where strides do, deconvolution would hardly depend on the image (Springenberg 2015,
+        section 3.4): there ``guided backpropagation``. ``gradient`` (Simonyan 2013,
+        arXiv:1312.6034) where the network has no rectifiers, for only they can be reversed so.
 
     References
     ----------
-    Zeiler and Fergus 2014, doi:10.1007/978-3-319-10590-1_53.
+    Zeiler and Fergus 2014, doi:10.1007/978-3-319-10590-1_53. Springenberg 2015, arXiv:1412.6806.
     """
     readable = with_plain_rectifiers(_readable(model))
-    n_rectifiers = sum(isinstance(module, nn.ReLU) for module in readable.modules())
     explained = readable if outputs is not None else _Strength(readable)
     target = [0] * len(images) if outputs is None else list(outputs)
     images = images.detach().clone().requires_grad_()
-    if not n_rectifiers:
+    if not any(isinstance(module, nn.ReLU) for module in readable.modules()):
         found = Saliency(explained).attribute(images, target=target)
         note = "no layer of the network is a rectifier to reverse: drawn is the plain gradient"
         return Maps("gradient", _brightest(found), note)
+    name, method = _reversal(readable)
     with warnings.catch_warnings():
         # Captum warns on each call that it sets hooks, and takes them away again.
         warnings.filterwarnings("ignore", "Setting backward hooks", UserWarning)
-        found = Deconvolution(explained).attribute(images, target=target)
-    return Maps("deconvolution", _brightest(found.abs()), _other_activations(readable))
+        found = method(explained).attribute(images, target=target)
+    return Maps(name, _brightest(found.abs()), _other_activations(readable))
+
+
+def _reversal(model: nn.Module) -> tuple[str, type[Deconvolution | GuidedBackprop]]:
+    """Name and method, by what makes most of the steps from fine to coarse."""
+    n_pooled = sum(isinstance(module, nn.MaxPool2d) for module in model.modules())
+    n_strided = sum(
+        isinstance(module, nn.Conv2d) and max(module.stride) > 1 for module in model.modules()
+    )
+    if n_pooled > n_strided:
+        return "deconvolution", Deconvolution
+    return "guided backpropagation", GuidedBackprop
 
 
 class _Strength(nn.Module):
@@ -246,12 +262,12 @@ def _other_activations(model: nn.Module) -> str:
     return f"only rectifiers are reversed; {', '.join(sorted(others))} let their gradient through"
 
 
-def _readable(model: nn.Module) -> nn.Module:
+def _readable(model: Network) -> Network:
     """A copy that measures and changes nothing in place, so that hooks see what a layer gave."""
     model = copy.deepcopy(model).eval().requires_grad_(requires_grad=False)
     for module in model.modules():
         if getattr(module, "inplace", False):
-            module.inplace = False
+            vars(module)["inplace"] = False
     return model
 
 

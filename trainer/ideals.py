@@ -89,7 +89,7 @@ def _image(spectrum: Tensor, px: int) -> Tensor:
     across = torch.fft.rfftfreq(px, device=spectrum.device)[None]
     slowness = px / (down.square() + across.square()).sqrt().clamp(min=1 / px)
     waves = torch.view_as_complex(spectrum) * slowness
-    grown = torch.fft.irfft2(waves, s=(px, px), norm="ortho") / (px * DAMPING)
+    grown: Tensor = torch.fft.irfft2(waves, s=(px, px), norm="ortho") / (px * DAMPING)
     return grown.sigmoid().expand(3, px, px)
 
 

@@ -7,7 +7,7 @@ a marker says too.
 import io
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -158,7 +158,7 @@ def roc(curves: Sequence[Curve], units: Sequence[str], seed: int) -> "Figure":
     return figure
 
 
-def _legend(axes: "Axes", where: str) -> None:
+def _legend(axes: "Axes", where: Literal["lower left", "lower right", "upper left"]) -> None:
     if axes.get_legend_handles_labels()[1]:
         axes.legend(loc=where, fontsize=SMALL, framealpha=0.9)
 

@@ -32,7 +32,7 @@ class Layer:
     def positions(self, values: Tensor) -> Tensor:
         """What the layer gives, as ``(N, C, h, w)``."""
         if self.kind == "tokens":
-            values = values[:, self.n_prefix :].unflatten(1, self.grid)
+            values = values[:, self.n_prefix :].reshape(len(values), *self.grid, -1)
         return values if self.kind == "channels first" else values.permute(0, 3, 1, 2)
 
 

@@ -48,7 +48,9 @@ def backbone(card: "BackboneCard") -> str:
     """Everything of one, a line each."""
     lines = {"backbone": card.name} | dict(_lines(card))
     width = max(map(len, lines))
-    return "\n".join(wrapped(f"{name.ljust(width)}  {text}") for name, text in lines.items() if text)
+    return "\n".join(
+        wrapped(f"{name.ljust(width)}  {text}") for name, text in lines.items() if text
+    )
 
 
 def _lines(card: "BackboneCard") -> Iterator[tuple[str, str]]:

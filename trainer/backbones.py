@@ -15,7 +15,7 @@ from typing import Any
 import timm
 import torch
 import torchvision
-from timm.data.config import resolve_data_config, resolve_model_data_config
+from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
 
 from recommender.plan import PlannedBackbone, TrainingPlan
@@ -282,6 +282,6 @@ def stated_config(backbone: PlannedBackbone) -> dict[str, Any]:
             "mean": steps.mean, "std": steps.std, "interpolation": steps.interpolation.value,
             "crop_pct": steps.crop_size[0] / steps.resize_size[0],
         }  # fmt: skip
-    config = timm_config(backbone.model).to_dict()
-    found: dict[str, Any] = resolve_data_config(pretrained_cfg=config)  # type: ignore[no-untyped-call]
-    return found
+    config = timm_config(backbone.model)
+    names = ("mean", "std", "interpolation", "crop_pct")
+    return {name: getattr(config, name) for name in names}

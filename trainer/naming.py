@@ -7,6 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 import timm
+import torch
 
 from evidence.backbone_names import BackboneNames
 from evidence.records import Backbone
@@ -53,10 +54,11 @@ def stand_ins() -> Mapping[str, StandIn]:
 def _shipped() -> Mapping[str, tuple[str, str]]:
     """Backbone -> library and architecture in the shipped corpus."""
     with (shipped("data") / "backbones.csv").open(encoding="utf-8", newline="") as stream:
-        return {
+        found = {
             row["backbone"]: (row["library"], _architecture(row["model"]))
             for row in csv.DictReader(stream)
         }
+    return found | {LENET: ("evtl", stand_ins()[LENET].model)}
 
 
 def planned_backbone(text: str, backbones: Sequence[Backbone]) -> Resolved:
@@ -80,11 +82,13 @@ def planned_backbone(text: str, backbones: Sequence[Backbone]) -> Resolved:
     ------
     EvtlError
         The name is unknown or may mean several; nothing can stand in for it; or the model takes
-        no square images.
+        no square images or gives no row of features of one.
     """
     backbone = known_backbone(text, backbones)
     if backbone is None:
-        return Resolved(_timm_backbone(text, backbones))
+        other = _timm_backbone(text, backbones)
+        _check_features(other)
+        return Resolved(other)
     if backbone.library:
         return Resolved(PlannedBackbone.of(backbone))
     row = stand_ins().get(backbone.name)
@@ -141,6 +145,16 @@ def _timm_backbone(text: str, backbones: Sequence[Backbone]) -> PlannedBackbone:
     return PlannedBackbone(name=model, library="timm", model=model, input_px=height)
 
 
+def _check_features(backbone: PlannedBackbone) -> None:
+    """Encoders of language models give a row for each patch, which no head here takes."""
+    with torch.device("meta"), torch.no_grad():
+        network = timm.create_model(backbone.model, num_classes=0).eval()
+        shape = network(torch.zeros(1, 3, backbone.input_px, backbone.input_px)).shape
+    if len(shape) != 2:
+        msg = f"{backbone.model} gives {len(shape) - 1}-dimensional features of an image, not a row"
+        raise TrainingError(msg)
+
+
 def stand_in(row: StandIn, backbones: Sequence[Backbone]) -> PlannedBackbone:
     """The network of a row that names one."""
     if row.library == "evtl":
@@ -174,7 +188,7 @@ def check_name(backbone: PlannedBackbone) -> None:
     """
     found = (backbone.library, _architecture(backbone.model))
     expected = _shipped().get(backbone.name)
-    if expected is None or expected == found or backbone.library == "evtl":
+    if expected is None or expected == found:
         return
     known = {where: name for name, where in _shipped().items() if where[0]}
     if expected[0] or found in known:

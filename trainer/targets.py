@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from evidence.records import Record
 from recommender.plan import Target
@@ -76,7 +76,8 @@ class Labels(Record):
             msg = f"an order of grades is for the target ordinal; the target is {target}"
             raise TrainingError(msg)
         names = _NAMES[target](labels, tuple(order))
-        if len(names) < (2 if target in {"classes", "ordinal"} else 1):
+        # A single label would be two classes: those that have it and the others.
+        if len(names) < (1 if target == "number" else 2):
             found = ", ".join(sorted(set(labels))) or "none"
             msg = f"there is nothing to tell apart for the target {target}; found {found}"
             raise TrainingError(msg)
@@ -150,7 +151,7 @@ class Labels(Record):
         if self.target == "number":
             return np.asarray(raw[:, 0] * self.spread + self.centre)
         if self.target == "ordinal":
-            return np.asarray(_grades(raw.sigmoid()))
+            return grade_probabilities(np.asarray(raw.sigmoid()))
         return np.asarray(raw.softmax(1) if self.target == "classes" else raw.sigmoid())
 
     def score(self, targets: Encoded, predictions: Predictions) -> float:
@@ -167,13 +168,12 @@ class Labels(Record):
         return area(targets.astype(np.int64), predictions)
 
 
-def _grades(conditional: Tensor) -> Tensor:
-    """Probability of each grade ``(N, C)`` from "worse than k, given k or worse"."""
-    worse = conditional.cumprod(1)
-    ones = torch.ones_like(worse[:, :1])
-    at_least = torch.cat([ones, worse], 1)
-    # The product form keeps what a difference of two numbers close to 1 would lose.
-    return at_least * torch.cat([1 - conditional, ones], 1)
+def grade_probabilities(conditional: Predictions) -> Predictions:
+    """Probability of each grade ``(N, C)`` from "worse than k, given k or worse" ``(N, C - 1)``."""
+    ones = np.ones_like(conditional[:, :1])
+    at_least = np.concatenate([ones, conditional.cumprod(1)], 1)
+    # A product keeps what a difference of two numbers close to 1 would lose.
+    return np.asarray(at_least * np.concatenate([1 - conditional, ones], 1))
 
 
 def _split(labels: Sequence[str]) -> list[tuple[str, ...]]:

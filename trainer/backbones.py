@@ -285,3 +285,10 @@ def stated_config(backbone: PlannedBackbone) -> dict[str, Any]:
     config = timm_config(backbone.model)
     names = ("mean", "std", "interpolation", "crop_pct")
     return {name: getattr(config, name) for name in names}
+
+
+def stated_preprocessing(backbone: PlannedBackbone) -> Preprocessing:
+    """Size and normalisation as stated, before the network is built."""
+    stated = stated_config(backbone)
+    mean, std = tuple(stated["mean"]), tuple(stated["std"])
+    return Preprocessing(backbone.input_px, mean, std, stated["interpolation"])

@@ -3,12 +3,17 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
+
 from recommender.plan import TrainingPlan
+from trainer.backbones import Preprocessing
 from trainer.data_summary import DataSummary, count_parts
 from trainer.images import ImageSet, Progress
 from trainer.leakage import LeakageReport, check_leakage
 from trainer.near_duplicates import NearDuplicates, find_near_duplicates, with_alike
-from trainer.readable import Unreadable, readable
+from trainer.pixel_cache import readable_pixels
+from trainer.readable import Unreadable
 from trainer.shortcuts import Shortcut, find_shortcuts
 from trainer.splits import split_images
 from trainer.targets import Labels
@@ -23,6 +28,8 @@ class Prepared:
     ----------
     images : ImageSet
         Those that can be read; what is alike is known.
+    pixels : ndarray of uint8, shape (N, px, px, 3)
+        Mostly a read-only memory map.
     parts : tuple of str
         Part of each image.
     labels : Labels
@@ -32,9 +39,14 @@ class Prepared:
     """
 
     images: ImageSet
+    pixels: npt.NDArray[np.uint8]
     parts: tuple[str, ...]
     labels: Labels
     summary: DataSummary
+
+    def index(self, part: str) -> npt.NDArray[np.intp]:
+        """Numbers of the images of a part."""
+        return np.flatnonzero(np.asarray(self.parts) == part)
 
     @property
     def units(self) -> tuple[str, ...]:
@@ -42,7 +54,9 @@ class Prepared:
         return self.images.units()
 
 
-def prepare(images: ImageSet, plan: TrainingPlan, progress: Progress) -> Prepared:
+def prepare(
+    images: ImageSet, plan: TrainingPlan, steps: Preprocessing, progress: Progress
+) -> Prepared:
     """Leave out what cannot be read, find copies, split, and refuse a split that leaks.
 
     Raises
@@ -51,7 +65,7 @@ def prepare(images: ImageSet, plan: TrainingPlan, progress: Progress) -> Prepare
         Too many images cannot be read, a class is too small to be split, or the given split lets
         test images into training.
     """
-    kept, unreadable = readable(images, plan.max_unreadable, progress)
+    kept, unreadable, pixels = readable_pixels(images, steps, plan.max_unreadable, progress)
     thumbnails = read_thumbnails(kept, progress)
     found = find_near_duplicates(kept, progress, thumbnails)
     alike = with_alike(kept, found)
@@ -60,7 +74,7 @@ def prepare(images: ImageSet, plan: TrainingPlan, progress: Progress) -> Prepare
     shortcuts = find_shortcuts(alike, progress, thumbnails)
     summary = _summary(alike, parts, unreadable, found, leakage, shortcuts)
     labels = Labels.of(alike.target, alike.labels, alike.order)
-    return Prepared(alike, parts, labels, summary)
+    return Prepared(alike, pixels, parts, labels, summary)
 
 
 def with_parts(prepared: Prepared, parts: Sequence[str]) -> Prepared:

@@ -60,7 +60,10 @@ def rules_of(images: ImageSet, thumbnails: Thumbnails) -> Iterator[Rule]:
 def _header_rules(facts: Sequence[FileFacts | None]) -> Iterator[Rule]:
     numbers: tuple[tuple[str, str, str, Callable[[FileFacts], float]], ...] = (
         ("the width", "{} pixels wide or less", "wider than {} pixels", lambda each: each.width_px),
-        ("the height", "{} pixels high or less", "higher than {} pixels", lambda each: each.height_px),
+        (
+            "the height", "{} pixels high or less", "higher than {} pixels",
+            lambda each: each.height_px,
+        ),
         (
             "the aspect", "at most {} times as wide as high", "more than {} times as wide as high",
             lambda each: each.width_px / each.height_px,
@@ -75,7 +78,8 @@ def _header_rules(facts: Sequence[FileFacts | None]) -> Iterator[Rule]:
         yield from _cut(about, below, above, np.array(values, dtype=np.float64))
     texts: tuple[tuple[str, str, Callable[[FileFacts], str]], ...] = (
         ("the format", "saved as {}", lambda each: each.format),
-        ("the colour mode", "of colour mode {}", lambda each: each.mode),
+        ("the colour", "that are {}", lambda each: "grey" if each.grey else "in colour"),
+        ("the bit depth", "of {} bits", lambda each: str(each.bits)),
     )
     for about, words, text in texts:
         yield from _values(about, words, ["" if each is None else text(each) for each in facts])

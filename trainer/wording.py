@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from evidence.vocabulary import ANATOMY, MODALITY
-from trainer.metrics import Interval
+from trainer.bootstrap import Interval
 from trainer.report_data import ReportData
 
 #: Test units (patients, else images) below which intervals are wide whatever the model.

@@ -10,6 +10,7 @@ import random
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -90,7 +91,7 @@ def main() -> None:
     points = random.Random(0).sample(range(1, lines[0]), N_POINTS)
     for number, line in enumerate(points):
         own = folder / f"killed-{number:02d}"
-        killed_at(line, lambda own=own: training(own))
+        killed_at(line, partial(training, own))
         training(own)
 
 

@@ -90,7 +90,8 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_training_that_had_ended_is_not_trained_again(tmp_path: Path) -> None:
-    first, second, told = deep_toy(), deep_toy(), []
+    first, second = deep_toy(), deep_toy()
+    told: list[dict[str, Any]] = []
     outcome = tune(first, tuning_plan(), checkpoint=kept(tmp_path))
     assert tune(second, tuning_plan(), on_epoch=told.append, checkpoint=kept(tmp_path)) == outcome
     assert not told

@@ -22,9 +22,10 @@ from tests.unit.trainer.tuning import (
     tune,
     tuning_plan,
 )
+from trainer.classifier import Classifier
 from trainer.errors import TrainingError
 from trainer.features import to_input
-from trainer.freezing import blocks, n_open, settle, unfreeze
+from trainer.freezing import blocks, n_open, unfreeze
 
 #: Of each network: how it is built, the pixels it takes, its blocks, and the first of some.
 NETWORKS = {
@@ -55,6 +56,14 @@ def network_of(name: str) -> nn.Module:
             options = {"aux_logits": False, "init_weights": False} if "goog" in name else {}
             return torchvision.models.get_model(name.split()[1], weights=None, **options)  # type: ignore[no-any-return]
         return timm.create_model(name, num_classes=0)
+
+
+def bottom(classifier: Classifier) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
+    """First convolution and normalisation."""
+    convolution, normalisation, *_ = classifier.backbone.get_submodule("stem").children()
+    assert isinstance(convolution, nn.Conv2d)
+    assert isinstance(normalisation, nn.BatchNorm2d)
+    return convolution, normalisation
 
 
 def calls(network: nn.Module, px: int) -> dict[str, int]:
@@ -124,7 +133,9 @@ def test_a_frozen_block_takes_no_gradient_keeps_no_activations_and_stays_in_eval
 
     images = to_input(bright_or_dark(4).pixels, STEPS, CPU)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        features = classifier.backbone.body(classifier.backbone.stem(images))  # type: ignore[operator]
+        features = images
+        for name in ("stem", "body"):
+            features = classifier.backbone.get_submodule(name)(features)
         assert not kept
         assert not features.requires_grad
         loss = classifier(images).sum()
@@ -142,22 +153,20 @@ def test_the_statistics_of_a_pretraining_are_kept_and_those_of_a_random_start_ar
         for name, value in classifier.state_dict().items():
             if "running" in name:
                 assert torch.equal(value, before[name]) == kept, name
-        normalisation = classifier.backbone.stem[1]  # type: ignore[index]
-        normalisation.momentum = 0.01
-        settle(classifier.train(), keep_statistics=kept)
-        assert normalisation.training != kept
+        assert bottom(classifier.train())[1].training != kept
 
 
 def test_a_random_start_learns_statistics_fast_enough_for_few_steps() -> None:
     classifier = deep_toy()
-    classifier.backbone.stem[1].momentum = 0.01  # type: ignore[index]
+    convolution, normalisation = bottom(classifier)
+    normalisation.momentum = 0.01  # as in TensorFlow's networks
     tune(classifier, tuning_plan(initialisation="random", epochs=5))
     part = bright_or_dark(30)
     with torch.no_grad():
         images = to_input(part.pixels, STEPS, CPU)
-        seen = classifier.backbone.stem[0](images)  # type: ignore[index]
-    learned = classifier.backbone.stem[1].running_mean  # type: ignore[index]
-    assert torch.allclose(learned, seen.mean((0, 2, 3)), atol=0.1)
+        seen = convolution(images).mean((0, 2, 3))
+    assert normalisation.running_mean is not None
+    assert torch.allclose(normalisation.running_mean, seen, atol=0.1)
 
 
 def test_more_blocks_than_there_are_is_an_error_that_says_how_many() -> None:

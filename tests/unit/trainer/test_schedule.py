@@ -1,6 +1,7 @@
 """Rates fall from block to block; what is new learns at the head's rate."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from trainer.freezing import blocks, unfreeze
 from trainer.schedule import parameter_groups, warm_cosine
 
 
-def rates(n_open: int = 3, **fields: object) -> list[float]:
+def rates(n_open: int = 3, **fields: Any) -> list[float]:
     classifier = deep_toy()
     found = blocks(classifier.backbone, TOY_PX)
     unfreeze(classifier.backbone, found, n_open)

@@ -41,7 +41,7 @@ def deep_toy(dropout: float = 0.1) -> Classifier:
     return Classifier(DeepToy(dropout), 4, 2)
 
 
-def tuning_plan(**fields: object) -> TrainingPlan:
+def tuning_plan(seed: int = 0, **fields: object) -> TrainingPlan:
     """Full fine-tuning of three epochs with high rates."""
     base: dict[str, object] = {
         "approach": "fine_tuning_from_scratch",
@@ -50,7 +50,7 @@ def tuning_plan(**fields: object) -> TrainingPlan:
         "backbone_learning_rate": 0.01,
         "head_learning_rate": 0.05,
     }
-    return plan_of(**(base | fields))
+    return plan_of(seed, **(base | fields))
 
 
 def bright_or_dark(n: int, seed: int = 0) -> Part:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from trainer.backbones import Preprocessing
-from trainer.features import normalise, to_input
+from trainer.features import batches, normalise, to_input
 
 Pixels = npt.NDArray[np.uint8]
 Targets = npt.NDArray[Any]
@@ -51,6 +51,15 @@ def iterate(
         return
     for index in parts:
         yield to_input(pixels[index], steps, device), torch.from_numpy(targets[index])
+
+
+def inputs(
+    pixels: Pixels, size: int, steps: Preprocessing, device: torch.device
+) -> Iterator[Tensor]:
+    """All images in their order, at most `size` at once, as `iterate` gives them."""
+    numbers = np.arange(len(pixels))
+    parts = [numbers[part] for part in batches(len(pixels), size)]
+    return (images for images, _ in iterate(pixels, numbers, parts, steps, device))
 
 
 class _Copied(NamedTuple):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from trainer.backbones import Preprocessing
 from trainer.features import _scale_and_shift, to_input
-from trainer.feeding import ahead, iterate
+from trainer.feeding import ahead, inputs, iterate
 
 CPU = torch.device("cpu")
 STEPS = Preprocessing(4, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "bilinear")
@@ -29,6 +29,14 @@ def test_every_image_comes_once_in_order_with_its_target(
         assert torch.cat([y for _, y in found]).tolist() == targets[index].tolist()
         expected = to_input(pixels[index], STEPS, CPU)
         torch.testing.assert_close(torch.cat([x for x, _ in found]), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("size", [1, 3, 50])
+def test_all_images_come_in_their_order(size: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (7, 4, 4, 3), dtype=np.uint8)
+    found = list(inputs(pixels, size, STEPS, CPU))
+    assert max(map(len, found)) <= size
+    torch.testing.assert_close(torch.cat(found), to_input(pixels, STEPS, CPU), rtol=0, atol=0)
 
 
 def test_targets_may_be_rows() -> None:

@@ -245,6 +245,7 @@ def sample_data(
 EXTRAS = {
     **dict.fromkeys(("bibtexparser", "matplotlib", "rispy", "statsmodels"), "review"),
     **dict.fromkeys(("psycopg", "sqlglot"), "postgres"),
+    **dict.fromkeys(("onnx", "onnx_ir", "onnxruntime", "onnxscript"), "export"),
 }
 
 

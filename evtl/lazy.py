@@ -20,7 +20,7 @@ MODULES = {
     "import": "evtl.commands.corpus",
     "screen": "evtl.commands.screening",
     "extract": "evtl.commands.extraction",
-    "export": "evtl.commands.corpus",
+    "export": "evtl.commands.models",
     "changes": "evtl.commands.corpus",
     "undo": "evtl.commands.corpus",
     "release": "evtl.commands.corpus",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # torch must not be imported to show the help
     from trainer.prediction import Prediction
 
 PredictionFormat = Literal["csv", "json"]
+ModelFormat = Literal["onnx", "hub"]
 
 
 def predict(
@@ -74,3 +75,35 @@ def _told(
             tell(prediction.file, prediction.problem)
         progress("images", number, n_images)
         yield prediction
+
+
+def export_model(run: Path, to: ModelFormat, out: Path, images: Sequence[Path]) -> float:
+    """Write a run's model for other software, checked against the run's own.
+
+    Parameters
+    ----------
+    to : str
+        ``onnx``, a file; ``hub``, a folder that timm and the Hugging Face hub read.
+    images : sequence of pathlib.Path
+        Images and folders of images that an ONNX file is checked with beside random ones.
+
+    Returns
+    -------
+    float
+        Largest difference that the check found.
+
+    Raises
+    ------
+    EvtlError
+        The run cannot be used, its model has no such form, or `out` cannot be written.
+    """
+    from trainer.prediction import find_files  # noqa: PLC0415  (torch only when needed)
+    from trainer.trained import load_model  # noqa: PLC0415
+
+    if to == "onnx":
+        from trainer.export import export_onnx  # noqa: PLC0415  (onnx is an extra)
+
+        return export_onnx(load_model(run), out, find_files(images))
+    from trainer.hub import export_hub  # noqa: PLC0415
+
+    return export_hub(load_model(run), out)

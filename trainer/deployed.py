@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from trainer import heads
 from trainer.errors import TrainingError
 from trainer.finetune import Classifier
+from trainer.targets import Labels
 from trainer.trained import TrainedModel
 
 
@@ -38,7 +39,24 @@ class Deployed(nn.Module):
         """Of bytes ``(N, px, px, 3)``: the answers, and the logits that they come from."""
         normal = (images.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         logits: Tensor = self.classifier(normal)
-        return self.labels.answer(logits / self.temperature), logits
+        return _answers(self.labels, logits / self.temperature), logits
+
+
+def _answers(labels: Labels, outputs: Tensor) -> Tensor:
+    """`trainer.targets.Labels.predict` as a part of a network."""
+    if labels.target == "number":
+        return outputs[:, 0] * labels.spread + labels.centre
+    if labels.target == "classes":
+        return outputs.softmax(1)
+    each = outputs.sigmoid()
+    if labels.target == "multi_label":
+        return each
+    # Of grades an output is "worse than this one, given this one or worse".
+    ones = torch.ones_like(each[:, :1])
+    at_least = [ones]
+    for step in range(each.shape[1]):
+        at_least.append(at_least[-1] * each[:, step : step + 1])
+    return torch.cat(at_least, 1) * torch.cat([1 - each, ones], 1)
 
 
 def as_classifier(model: TrainedModel) -> Classifier:

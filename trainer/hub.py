@@ -18,6 +18,8 @@ from trainer.trained import TrainedModel
 TOLERANCE = 1e-5
 #: Images that are tried.
 N_TRIED = 4
+#: The card that a run keeps of its model, with the front matter that the hub asks for.
+CARD = "MODEL_CARD.md"
 
 
 def export_hub(model: TrainedModel, out: Path) -> float:
@@ -40,8 +42,8 @@ def export_hub(model: TrainedModel, out: Path) -> float:
     backbone = model.result.planned_backbone
     if backbone is None or backbone.library != "timm":
         msg = (
-            f"{model.run}: {model.result.backbone} is a model of torchvision, which timm cannot "
-            "load: export it --to onnx"
+            f"{model.run}: {model.result.backbone} is not one of timm's models, and cannot be "
+            "loaded by it: export it --to onnx"
         )
         raise TrainingError(msg)
     ours = _scaled(model)
@@ -127,11 +129,13 @@ def _config(model: TrainedModel) -> dict[str, object]:
 
 
 def _readme(model: TrainedModel) -> str:
-    """What the hub asks of a card, then the run's own card where it has one."""
-    card = model.run / "MODEL_CARD.md"
-    text = card.read_text(encoding="utf-8") if card.is_file() else f"# {model.result.run_id}\n"
-    front = "---\nlibrary_name: timm\ntags:\n- image-classification\n- timm\n---\n"
-    return "\n".join([front, text.rstrip(), "", *_use(model), ""])
+    """The run's own card where it has one, then how the folder is used."""
+    card = model.run / CARD
+    front = "---\nlibrary_name: timm\npipeline_tag: image-classification\n---\n\n"
+    text = f"{front}# {model.result.backbone}, run {model.result.run_id}"
+    if card.is_file():
+        text = card.read_text(encoding="utf-8")
+    return "\n".join([text.rstrip(), "", *_use(model), ""])
 
 
 def _use(model: TrainedModel) -> tuple[str, ...]:
@@ -144,7 +148,7 @@ def _use(model: TrainedModel) -> tuple[str, ...]:
         "number": "they are the number itself",
     }[labels.target]
     return (
-        "## Use",
+        "## How to load this folder",
         "",
         "```python",
         "import timm",

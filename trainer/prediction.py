@@ -114,7 +114,7 @@ def _decode(path: Path, steps: Preprocessing) -> _Decoded:
     try:
         return _Decoded(path, load_image(path, steps))
     except TrainingError as error:
-        return _Decoded(path, None, str(error))
+        return _Decoded(path, None, str(error).removeprefix(f"{path.name}: "))
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:

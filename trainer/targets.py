@@ -147,15 +147,12 @@ class Labels(Record):
 
     def predict(self, outputs: npt.NDArray[np.floating]) -> Predictions:
         """Probabilities or values (shapes above) of the outputs of a network."""
-        return np.asarray(self.answer(torch.from_numpy(np.array(outputs, dtype=np.float64))))
-
-    def answer(self, outputs: Tensor) -> Tensor:
-        """The same as a part of a network, in the precision of its outputs."""
+        raw = torch.from_numpy(np.array(outputs, dtype=np.float64))
         if self.target == "number":
-            return outputs[:, 0] * self.spread + self.centre
+            return np.asarray(raw[:, 0] * self.spread + self.centre)
         if self.target == "ordinal":
-            return _grades(outputs.sigmoid())
-        return outputs.softmax(1) if self.target == "classes" else outputs.sigmoid()
+            return np.asarray(_grades(raw.sigmoid()))
+        return np.asarray(raw.softmax(1) if self.target == "classes" else raw.sigmoid())
 
     def score(self, targets: Encoded, predictions: Predictions) -> float:
         """How good predictions are, larger is better; NaN where it is not defined.

@@ -38,7 +38,7 @@ class TrainedModel:
     network : torch.nn.Module
         In eval mode: ``(N, 3, px, px)`` -> logits ``(N, C)`` where the head is linear
         (a `Classifier`), else features ``(N, D)``.
-    head : object or None
+    head : object
         A fitted scikit-learn head on the features; None where the head is linear.
     steps : Preprocessing
         How images are brought to the network.
@@ -48,7 +48,7 @@ class TrainedModel:
     result: RunResult
     plan: TrainingPlan
     network: nn.Module
-    head: Any | None
+    head: Any
     steps: Preprocessing
 
     def to(self, device: torch.device) -> "TrainedModel":
@@ -87,11 +87,14 @@ class TrainedModel:
         ndarray, shape (N, C) or (N,)
             As `trainer.targets.Labels.predict`: probabilities, or numbers in their unit.
         """
-        outputs = self.outputs(pixels, device)
+        return self.said(self.outputs(pixels, device).numpy())
+
+    def said(self, outputs: npt.NDArray[np.float32]) -> Predictions:
+        """The same from `outputs`: logits, or features where the head is not linear."""
         if self.head is None:
-            return self.labels.predict(outputs.numpy() / (self.result.temperature or 1.0))
-        answer = self.head.predict if self.labels.target == "number" else self.head.predict_proba
-        return np.asarray(answer(outputs.numpy()), dtype=np.float64)
+            return self.labels.predict(outputs / (self.result.temperature or 1.0))
+        of = self.head.predict if self.labels.target == "number" else self.head.predict_proba
+        return np.asarray(of(outputs), dtype=np.float64)
 
 
 def load_model(run: Path) -> TrainedModel:
@@ -119,7 +122,7 @@ def load_model(run: Path) -> TrainedModel:
     network = _with_state(folder, result.planned_backbone, bare)
     head = None if isinstance(network, Classifier) else heads.load_head(folder.head_file)
     model = TrainedModel(run, result, plan, network.eval(), head, steps)
-    _check_classes(model)
+    _check_outputs(model)
     return model
 
 
@@ -151,13 +154,16 @@ def _with_state(folder: RunFolder, backbone: PlannedBackbone, network: nn.Module
     return network
 
 
-def _check_classes(model: TrainedModel) -> None:
+def _check_outputs(model: TrainedModel) -> None:
+    labels = model.labels
+    if labels.target != model.plan.target:
+        msg = f"{model.run}: plan.json learns {model.plan.target}, result.json {labels.target}"
+        raise TrainingError(msg)
     if isinstance(model.network, Classifier):
-        found, wanted = model.network.head.out_features, model.labels.n_outputs
-    elif model.labels.target == "number":
-        return
+        fits = model.network.head.out_features == labels.n_outputs
     else:
-        found, wanted = len(getattr(model.head, "classes_", ())), len(model.labels.names)
-    if found != wanted:
-        msg = f"{model.run}: result.json names {wanted} classes, the model has others"
+        tried = model.said(np.zeros((1, int(model.head.n_features_in_)), np.float32))
+        fits = labels.target == "number" or tried.shape[1] == len(labels.names)
+    if not fits:
+        msg = f"{model.run}: result.json names {len(labels.names)} classes, the model has others"
         raise TrainingError(msg)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from recommender.plan import Target
 from trainer.backbones import Preprocessing
 from trainer.cases import Case, Cases
+from trainer.errors import TrainingError
 from trainer.explain import (
     Maps,
     activation_map,
@@ -147,9 +148,10 @@ class Explainer:
     def _pictures(self, pixels: Pixels, case: Case, true: int | None) -> Iterator[Drawn]:
         yield Drawn("image", pixels)
         images = to_input(pixels[None], self.steps, self.device)
-        for output in dict.fromkeys([case.output, case.output if true is None else true]):
-            found = self._map(images, self._explained(output))
-            caption = f"{found.method}: {self._meaning(self._explained(output))}"
+        asked = [case.output, case.output if true is None else true]
+        for output in dict.fromkeys(map(self._explained, asked)):
+            found = self._map(images, output)
+            caption = f"{found.method}: {self._meaning(output)}"
             yield Drawn(caption, overlay(pixels, found.maps[0]))
         reversed_from = None if self.predict else [self._explained(case.output)]
         found = reversed_map(self.model, images, reversed_from)
@@ -177,7 +179,7 @@ class Explainer:
     def _probabilities(self, images: Tensor) -> Tensor:
         if self.predict is None:
             msg = "a backbone without a linear head is explained with its predict"
-            raise TypeError(msg)
+            raise TrainingError(msg)
         with torch.inference_mode():
             features = self.model.eval()(images).float().cpu().numpy()
         return torch.from_numpy(np.atleast_2d(self.predict(features).T).T.astype(np.float64))

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 #: Command -> module whose `app` has it, in the order of the help.
 MODULES = {
     "predict": "evtl.commands.models",
+    "backbones": "evtl.commands.backbones",
     "studies": "evtl.commands.evidence",
     "schema": "evtl.commands.evidence",
     "reproduce": "evtl.commands.evidence",

@@ -73,7 +73,7 @@ def _picked(
     is_right: npt.NDArray[np.bool_],
     n: int,
 ) -> Cases:
-    """Close calls are taken from what the confident ones leave."""
+    """An image with several labels is shown for its worst; close calls are what is left."""
     taken: set[int] = set()
 
     def first(order: npt.NDArray[np.int64]) -> tuple[Case, ...]:
@@ -85,7 +85,7 @@ def _picked(
         return tuple(found)
 
     sure = np.argsort(-margins, kind="stable")
-    right, wrong = first(sure[is_right[sure]]), first(sure[~is_right[sure]])
+    wrong, right = first(sure[~is_right[sure]]), first(sure[is_right[sure]])
     return Cases(right, wrong, first(sure[::-1]))
 
 

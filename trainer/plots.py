@@ -39,7 +39,8 @@ LINES = (
 )
 #: Classes up to which each cell of a confusion matrix carries its numbers.
 MAX_NUMBERED = 20
-N_RESAMPLES = 500
+#: Of the band of a plot: enough for the eye; intervals in tables take more.
+N_RESAMPLES = 200
 BAND_PERCENTILES = (2.5, 97.5)
 N_BINS = 10
 #: 97.5th percentile of the normal distribution.

@@ -8,6 +8,7 @@ names. Neither patients nor groups are named.
 import base64
 import io
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -62,15 +63,7 @@ def write_report(data: ReportData, path: Path) -> None:
 
 def render_report(data: ReportData) -> str:
     """The page as text."""
-    environment = Environment(
-        loader=PackageLoader("trainer"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"interval": interval, "written": written, "name": file_name}
-    page = environment.get_template("report.html")
+    page = _environment().get_template("report.html")
     return page.render(
         data=data,
         facts=list(facts(data)),
@@ -85,6 +78,20 @@ def render_report(data: ReportData) -> str:
         of_maps=of_maps(data.resemblance),
         listed=MAX_LISTED,
     )  # fmt: skip
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("trainer"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"interval": interval, "written": written, "name": file_name}
+    return environment
 
 
 def file_name(file: str) -> str:

@@ -8,7 +8,10 @@ from typer.core import TyperGroup
 
 #: Command -> module whose `app` has it, in the order of the help.
 MODULES = {
+    "train": "evtl.commands.training",
     "predict": "evtl.commands.models",
+    "runs": "evtl.commands.training",
+    "sample-data": "evtl.commands.training",
     "backbones": "evtl.commands.backbones",
     "studies": "evtl.commands.evidence",
     "schema": "evtl.commands.evidence",

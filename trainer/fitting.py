@@ -14,6 +14,7 @@ from recommender.plan import TrainingPlan
 from trainer import heads
 from trainer.augmentation import Copies, write_copies
 from trainer.backbones import Chosen, Preprocessing, build_backbone
+from trainer.calibration import apply_temperature, fit_temperature
 from trainer.checkpoint import Checkpoint
 from trainer.feature_cache import cached_features
 from trainer.features import extract

@@ -64,11 +64,18 @@ def scored(
     TrainingError
         The task is not binary.
     """
-    index = labels.names.index(_positive(labels))
+    index = labels.names.index(looked_for(labels))
     return Scored(targets == index, predictions[:, index], groups)
 
 
-def _positive(labels: Labels) -> str:
+def looked_for(labels: Labels) -> str:
+    """The positive class of a binary task.
+
+    Raises
+    ------
+    TrainingError
+        The task is not binary.
+    """
     positive = positive_class(labels.names) if labels.target == "classes" else None
     if labels.target == "ordinal" and len(labels.names) == 2:
         return labels.names[1]

@@ -190,7 +190,9 @@ class RunFolder:
             No training was begun there.
         """
         if not (path / BEGUN_FILE).is_file():
-            msg = f"{path} holds no training that was begun ({BEGUN_FILE} is missing): start it anew"
+            msg = (
+                f"{path} holds no training that was begun ({BEGUN_FILE} is missing): start it anew"
+            )
             raise TrainingError(msg)
         return cls(path)
 
@@ -279,6 +281,13 @@ class RunFolder:
             The folder is no run, or not finished.
         """
         return self._read("result.json", RunResult)
+
+    def finished(self) -> RunResult | None:
+        """The result of a training that finished; None of any other."""
+        if not (self.path / "result.json").is_file():
+            return None
+        result = self.read_result()
+        return result if result.status == "finished" else None
 
     def _read(self, name: str, kind: type[R]) -> R:
         try:

@@ -28,7 +28,7 @@ from trainer.images import ImageSet, Progress
 from trainer.measuring import measured, summed_up, values
 from trainer.memory import PeakMemory, keep_freed_memory
 from trainer.metrics import positive_class
-from trainer.predictions_file import write_predictions
+from trainer.predictions_file import PREDICTIONS_FILE, Predicted, write_predictions
 from trainer.preparation import prepare, with_parts
 from trainer.runs import Begun, RunFolder, RunResult
 from trainer.splits import resamples
@@ -163,9 +163,18 @@ def resume(
 
 
 def carry_out(
-    training: Training, record: Callable[[RunResult, RunFolder], None]
+    training: Training,
+    record: Callable[[RunResult, RunFolder], None],
+    notes: tuple[str, ...] = (),
 ) -> tuple[RunResult, RunFolder]:
     """Train, measure, keep.
+
+    Parameters
+    ----------
+    record : callable
+        Given the result once it is in the run folder, of a failed run too.
+    notes : tuple of str
+        What is to be said of the plan.
 
     Raises
     ------
@@ -174,7 +183,7 @@ def carry_out(
     """
     folder = training.folder
     try:
-        found = _carried_out(training)
+        found = _carried_out(training, notes)
     except BaseException as error:
         reason = str(error) if isinstance(error, EvtlError) else f"{type(error).__name__}: {error}"
         result = _result(training, {}, status="failed", error=reason)
@@ -208,7 +217,7 @@ def _result(training: Training, found: dict[str, Any], **how: str) -> RunResult:
     return RunResult.model_validate(base | found | how)
 
 
-def _carried_out(training: Training) -> dict[str, Any]:
+def _carried_out(training: Training, notes: tuple[str, ...]) -> dict[str, Any]:
     plan, folder, progress = training.plan, training.folder, training.progress
     device = choose_device(training.begun.device)
     keep_freed_memory()
@@ -227,7 +236,8 @@ def _carried_out(training: Training) -> dict[str, Any]:
     fitted = fit(work)
     _keep_model(folder, fitted)
     found = _measured(training, work, fitted, device)
-    return found | {"peak_memory_mb": memory.taken_mb()}
+    warnings = (*notes, *found["warnings"])
+    return found | {"warnings": warnings, "peak_memory_mb": memory.taken_mb()}
 
 
 def _keep_model(folder: RunFolder, fitted: Fitted) -> None:
@@ -241,8 +251,11 @@ def _measured(
 ) -> dict[str, Any]:
     found, plan, images = measured(fitted, work.data, work.plan), work.plan, work.data.images
     write_predictions(
-        training.folder.path / "predictions.csv", images.files, work.data.parts, images.labels,
-        work.data.units, fitted.predictions, fitted.labels,
+        training.folder.path / PREDICTIONS_FILE,
+        Predicted(
+            images.files, work.data.parts, images.labels, work.data.units, fitted.labels.names,
+            fitted.predictions,
+        ),
     )  # fmt: skip
     return {
         "n_images": len(images.files),

@@ -17,6 +17,7 @@ MODULES = {
     "schema": "evtl.commands.evidence",
     "reproduce": "evtl.commands.evidence",
     "disagreements": "evtl.commands.evidence",
+    "compare": "evtl.commands.compare",
     "evaluate": "evtl.commands.evaluate",
     "plot": "evtl.commands.plot",
     "prisma": "evtl.commands.prisma",

@@ -1,7 +1,8 @@
 """``predictions.csv`` of a run: what the model said of every image, to draw and compare.
 
 Columns ``file,part,label,group`` and one ``p_NAME`` for each class, label or grade, or ``value``.
-Groups are digests: the file can be handed on without patient names.
+Groups are digests, so that no patient's name stands in the file; who knows the names can still
+tell which is which.
 """
 
 import csv
@@ -20,8 +21,10 @@ from trainer.targets import NUMBER_NAME, Labels, Predictions
 PREDICTIONS_FILE = "predictions.csv"
 COLUMNS = ("file", "part", "label", "group")
 PROBABILITY_PREFIX = "p_"
-#: Hexadecimal digits of a group's digest: two of a million groups are alike once in 10 million.
+#: Hexadecimal digits of a group's digest; two of a million groups are hardly ever alike.
 DIGEST_LENGTH = 16
+#: What a sum of probabilities may be above 1.
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,18 @@ class Predicted:
 
     def pick(self, index: Sequence[int]) -> "Predicted":
         """Some of the images, in the order of `index`."""
-        fields = (self.files, self.parts, self.labels, self.groups)
-        chosen = [tuple(values[number] for number in index) for values in fields]
-        return Predicted(*chosen, self.names, self.predictions[np.asarray(index, dtype=int)])
+
+        def of(values: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(values[number] for number in index)
+
+        return Predicted(
+            files=of(self.files),
+            parts=of(self.parts),
+            labels=of(self.labels),
+            groups=of(self.groups),
+            names=self.names,
+            predictions=self.predictions[np.asarray(index, dtype=np.int64)],
+        )
 
 
 def write_predictions(path: Path, predicted: Predicted) -> None:
@@ -146,9 +158,12 @@ def _row(path: Path, line: int, cells: Sequence[str], header: Sequence[str]) -> 
     except ValueError as error:
         msg = f"{path}, row {line}: {error}"
         raise TrainingError(msg) from error
-    limit = np.inf if header[-1] == NUMBER_NAME else 1 + 1e-6
-    if len(cells) != len(header) or not all(np.isfinite(numbers)) or max(numbers) > limit:
-        msg = f"{path}, row {line}: found {', '.join(cells)[:80]}; {len(header)} cells are needed"
-        msg += ", probabilities between 0 and 1"
+    low, high = (-np.inf, np.inf) if header[-1] == NUMBER_NAME else (0, 1 + ROUNDING)
+    wrong = not all(np.isfinite(number) and low <= number <= high for number in numbers)
+    if wrong or len(cells) != len(header):
+        msg = (
+            f"{path}, row {line}: found {', '.join(cells)[:80]}; {len(header)} cells are needed, "
+            "probabilities between 0 and 1"
+        )
         raise TrainingError(msg)
     return numbers

@@ -17,7 +17,9 @@ from trainer.finetune import Classifier, count_features
 from trainer.runs import RunFolder, RunResult
 from trainer.targets import Labels
 
+#: Networks of timm and ours that are small enough for a test.
 TINY = "test_resnet.r160_in1k"
+LENET = PlannedBackbone(name="LeNet-5", library="evtl", model="lenet5", input_px=32)
 CLASSES = Labels(target="classes", names=("benign", "malignant", "normal"))
 GRADES = Labels(target="ordinal", names=("none", "mild", "severe", "worst"))
 SEVERAL = Labels(target="multi_label", names=("cataract", "glaucoma", "myopia"))

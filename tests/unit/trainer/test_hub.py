@@ -1,6 +1,7 @@
 """A folder for the hub: timm loads it by itself and says what the run's own model says."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,15 +9,18 @@ import pytest
 import timm
 import torch
 from PIL import Image
+from timm.data.config import resolve_model_data_config
+from timm.data.transforms_factory import create_transform
+from torch import Tensor
 
-from tests.unit.trainer.model_runs import CLASSES, NUMBER, SEVERAL, TINY, tiny, write_run
+from tests.unit.trainer.model_runs import CLASSES, LENET, NUMBER, SEVERAL, TINY, tiny, write_run
 from trainer import hub
 from trainer.errors import TrainingError
 from trainer.features import to_input
 from trainer.finetune import Classifier
 from trainer.hub import export_hub
 from trainer.images import load_image
-from trainer.trained import load_model
+from trainer.trained import TrainedModel, load_model
 
 CPU = torch.device("cpu")
 PIXELS = np.random.default_rng(1).integers(0, 256, (3, 160, 160, 3), dtype=np.uint8)
@@ -33,7 +37,8 @@ def test_timm_loads_the_folder_with_the_logits_of_the_run(tmp_path: Path, model:
     with torch.inference_mode():
         found = loaded(to_input(PIXELS, ours.steps, CPU))
     assert found.numpy() == pytest.approx(ours.outputs(PIXELS, CPU).numpy(), abs=1e-5, rel=1e-5)
-    assert loaded.pretrained_cfg["label_names"] == list(CLASSES.names)
+    config = json.loads((tmp_path / "out" / "config.json").read_text(encoding="utf-8"))
+    assert (config["num_classes"], config["label_names"]) == (3, list(CLASSES.names))
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "README.md", "config.json", "model.safetensors",
     }  # fmt: skip
@@ -46,8 +51,7 @@ def test_timm_prepares_an_image_as_training_did(tmp_path: Path) -> None:
     path = tmp_path / "wide.png"
     pixels = np.random.default_rng(0).integers(0, 256, (90, 300, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
-    config = timm.data.resolve_model_data_config(loaded)
-    transform = timm.data.create_transform(**config, is_training=False)
+    transform = create_transform(**resolve_model_data_config(loaded), is_training=False)  # type: ignore[no-untyped-call]
     with Image.open(path) as image:
         found = transform(image)
     expected = to_input(np.stack([load_image(path, ours.steps)]), ours.steps, CPU)[0]
@@ -58,8 +62,12 @@ def test_temperature_and_unit_are_inside_the_weights(tmp_path: Path) -> None:
     calm = load_model(write_run(tmp_path / "calm", temperature=2.0))
     number = load_model(write_run(tmp_path / "number", NUMBER))
     several = load_model(write_run(tmp_path / "several", SEVERAL))
-    for model, of in ((calm, lambda x: x.softmax(1)), (number, lambda x: x[:, 0]),
-                      (several, lambda x: x.sigmoid())):  # fmt: skip
+    meanings: list[tuple[TrainedModel, Callable[[Tensor], Tensor]]] = [
+        (calm, lambda logits: logits.softmax(1)),
+        (number, lambda logits: logits[:, 0]),
+        (several, torch.sigmoid),
+    ]
+    for model, of in meanings:
         out = tmp_path / f"{model.run.name} out"
         export_hub(model, out)
         loaded = timm.create_model(f"local-dir:{out}", pretrained=True).eval()
@@ -82,9 +90,9 @@ def test_the_card_of_the_run_is_its_readme(tmp_path: Path) -> None:
 
 
 def test_what_timm_cannot_load_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    own = load_model(write_run(tmp_path / "a", backbone=tiny("squeezenet1_1", "torchvision", 64)))
+    own = load_model(write_run(tmp_path / "a", backbone=LENET))
     knn = load_model(write_run(tmp_path / "b", head="knn"))
-    with pytest.raises(TrainingError, match="not one of timm's models.* export it --to onnx"):
+    with pytest.raises(TrainingError, match=r"not one of timm's models.* export it --to onnx"):
         export_hub(own, tmp_path / "out")
     with pytest.raises(TrainingError, match="a head knn cannot be exported"):
         export_hub(knn, tmp_path / "out")
@@ -97,11 +105,9 @@ def test_a_folder_that_timm_reads_otherwise_is_not_left_behind(
     model = load_model(write_run(tmp_path / "run"))
 
     def other(name: str, ours: Classifier) -> torch.nn.Module:
-        with torch.no_grad():
-            ours.head.bias += 1e-3
         network = complete(name, ours)
         with torch.no_grad():
-            ours.head.bias -= 1e-3
+            network.get_parameter("fc.bias").add_(1e-3)
         return network
 
     complete = hub._complete

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from evidence.records import Record
 from recommender.plan import TrainingPlan
-from trainer.data_summary import DataSummary
 from recommender.rules import load_rules
+from trainer.data_summary import DataSummary
 from trainer.plots_of_training import Step
 from trainer.runs import RunResult
 

@@ -21,7 +21,7 @@ def available(backbones: Sequence[Backbone]) -> frozenset[str]:
         ``EVTL_WEIGHTS_DIR`` names nothing that is there, or a backbone names no model of its
         library.
     """
-    from trainer.backbones import find_weights  # noqa: PLC0415  (torch only where this is asked)
+    from trainer.weights import find_weights  # noqa: PLC0415  (torch only where this is asked)
 
     carried_out = (backbone for backbone in backbones if backbone.library)
     return frozenset(b.name for b in carried_out if find_weights(PlannedBackbone.of(b)))

@@ -27,9 +27,9 @@ def _paragraphs(found: Recommendation, top: int) -> Iterator[str]:
     yield "Score and parts are points of AUC beside the average candidate; cost is their price."
     if any(choice.parts["decided"] for choice in found.ranking):
         yield (
-            "The part decided is no measured points but the first place: for what the trials on "
-            "your images speak for, or for what was ahead before where they were too short to "
-            "tell. Only networks whose weights are here compete for it."
+            "The part decided is no measured points but the first place before the cost: for what "
+            "the trials on your images speak for, or for what was ahead before where they were "
+            "too short to tell. Only networks whose weights are here compete for it."
         )
     if found.probe is not None:
         from evtl.render_probe import tried  # noqa: PLC0415  (only where images were tried)

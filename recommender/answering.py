@@ -17,6 +17,7 @@ from recommender.measured import Measured
 from recommender.plan import PlanEvidence, TrainingPlan, make_plan
 from recommender.ranking import Gathered, Question, gather, order, price, scores
 from recommender.records import (
+    Advice,
     Alternative,
     Choice,
     CitedStudy,
@@ -52,13 +53,22 @@ def recommend(question: Question, corpus: Corpus) -> Recommendation:
     literature, ranked = evidence.literature, order(evidence, question.goal)
     choices, second = _choices(evidence, ranked), _runner_up(evidence, ranked)
     best, chosen = choices[0], evidence.candidates[ranked[0]]
+    advice = advise(
+        question.profile,
+        chosen,
+        best.approach,
+        best.head,
+        literature.rules,
+        evidence.claims,
+        question.class_sizes,
+    )
     return Recommendation(
         profile=question.profile,
         goal=question.goal,
         ranking=choices,
         runner_up=second,
         alternatives=_alternatives(evidence, ranked[0]),
-        plan=_plan(evidence, ranked, best),
+        plan=_plan(evidence, ranked, best, advice),
         expected=doubt.expected(literature.reporting),
         certainty=certainty(best, second, evidence),
         disagreements=disagreements(
@@ -70,15 +80,7 @@ def recommend(question: Question, corpus: Corpus) -> Recommendation:
             size_bins(corpus.arms),
             {backbone.name: backbone.family for backbone in corpus.backbones},
         ),
-        advice=advise(
-            question.profile,
-            chosen,
-            best.approach,
-            best.head,
-            literature.rules,
-            evidence.claims,
-            question.class_sizes,
-        ),
+        advice=advice,
         warnings=doubt.warnings(best, evidence),
         derivation=derivation(evidence, ranked[0]),
         corpus_digest=corpus.digest,
@@ -195,8 +197,10 @@ def _alternative(evidence: Gathered, when: str, n: int, best: int) -> Alternativ
     )
 
 
-def _plan(evidence: Gathered, ranked: tuple[int, ...], best: Choice) -> TrainingPlan:
-    """Plan of the best, the other backbones in the order of their best choice like it."""
+def _plan(
+    evidence: Gathered, ranked: tuple[int, ...], best: Choice, advice: Advice
+) -> TrainingPlan:
+    """Plan of the best as advised, the other backbones in the order of their best choice."""
     found = evidence.standing.configurations
     alike = [n for n in ranked if (found[n].approach, found[n].head) == (best.approach, best.head)]
     return make_plan(
@@ -209,4 +213,6 @@ def _plan(evidence: Gathered, ranked: tuple[int, ...], best: Choice) -> Training
             studies=tuple(study.key for study in best.studies),
             corpus_digest=evidence.corpus.digest,
         ),
+        transforms=tuple(each.kind for each in advice.transforms if each.use != "no"),
+        class_weights=advice.class_weighting.value == "on",
     )

@@ -89,7 +89,7 @@ def warnings(best: Choice, evidence: Gathered) -> tuple[str, ...]:
         found.append(f"No near study used {best.family}.")
     if profile.task == "regression":
         found.append(
-            "Four of 102 studies in Morid 2022 are numeric; training a number comes later."
+            "Four of 102 studies in Morid 2022 are numeric; what was compared is classification."
         )
     return tuple(found)
 

@@ -24,6 +24,7 @@ HEAD_LEARNING_RATE = 3e-3
 
 #: Training images that offline augmentation makes of one, itself among them.
 COPIES = 5
+MOST_COPIES = 1000
 #: Blocks from the top that partial fine-tuning trains where the plan does not say.
 BLOCKS = 2
 #: Share of images that may be unreadable before training stops.
@@ -51,15 +52,22 @@ TRAINABLE: tuple[tuple[Approach, Head], ...] = (
     ("feature_extractor_hybrid", "svr"),
     ("fine_tuning", "linear"),
 )
+#: Heads that learn each kind of target.
+HEADS: dict[Target, frozenset[Head]] = {
+    "classes": frozenset({"linear", "svm", "random_forest", "knn", "lda"}),
+    "multi_label": frozenset({"linear", "svm", "random_forest", "knn"}),
+    "ordinal": frozenset({"linear", "svm", "random_forest", "knn", "lda", "svr"}),
+    "number": frozenset({"linear", "random_forest", "knn", "svr"}),
+}
 #: Kinds of change that are mild enough for any image where the advice names none.
 MILD: tuple[TransformKind, ...] = ("small_rotation", "shift", "zoom", "contrast")
 
 
 class PlannedBackbone(Record):
-    """A backbone and the library model that carries it out."""
+    """A backbone and the library model that carries it out; ``evtl`` for our own LeNet-5."""
 
     name: str
-    library: Literal["timm", "torchvision"]
+    library: Literal["timm", "torchvision", "evtl"]
     model: str
     input_px: int = Field(ge=16, le=2048)
 
@@ -153,7 +161,7 @@ class TrainingPlan(Record):
     ladder: bool = False
     augmentation: Literal["none", "online", "offline"]
     transforms: tuple[TransformKind, ...] = MILD
-    n_copies: int = Field(default=COPIES, ge=2, le=1000)
+    n_copies: int = Field(default=COPIES, ge=2, le=MOST_COPIES)
     class_weights: bool = True
     epochs: int = Field(default=EPOCHS, ge=1, le=10_000)
     batch_size: int = Field(default=BATCH_SIZE, ge=1, le=65_536)
@@ -191,7 +199,7 @@ class TrainingPlan(Record):
 
     def _contradiction(self) -> str:
         """What of the plan excludes something else of it; empty where nothing does."""
-        partial = self.approach == "fine_tuning"
+        partial, heads = self.approach == "fine_tuning", HEADS[self.target]
         found = {
             "n_blocks is for the approach fine_tuning only": self.n_blocks and not partial,
             "fine_tuning needs n_blocks, unless lora_rank is given": (
@@ -211,11 +219,8 @@ class TrainingPlan(Record):
                 self.initialisation == "random"
                 and (self.approach != "fine_tuning_from_scratch" or self.weights)
             ),
-            "the head svr is for the targets number and ordinal": (
-                self.head == "svr" and self.target not in {"number", "ordinal"}
-            ),
-            "the head lda is for the targets classes and ordinal": (
-                self.head == "lda" and self.target not in {"classes", "ordinal"}
+            f"the target {self.target} is learned by the heads {', '.join(sorted(heads))}": (
+                self.head not in heads
             ),
             "sensitivity is for the targets classes and multi_label": (
                 self.sensitivity and self.target not in {"classes", "multi_label"}
@@ -224,26 +229,53 @@ class TrainingPlan(Record):
         return next((problem for problem, holds in found.items() if holds), "")
 
 
+def carried_out(task: str) -> tuple[tuple[Approach, Head], ...]:
+    """Approaches and heads that are chosen among for a task."""
+    if task == "classification":
+        return CARRIED_OUT
+    heads = HEADS["number"]
+    return tuple(
+        pair for pair in TRAINABLE if pair[1] in heads and pair != ("fine_tuning", "linear")
+    )
+
+
 def make_plan(
     profile: TaskProfile,
     backbones: Sequence[Backbone],
     approach: Approach,
     head: Head,
     evidence: PlanEvidence,
+    *,
+    transforms: tuple[TransformKind, ...] = MILD,
+    class_weights: bool = True,
 ) -> TrainingPlan:
     """Plan for the first of `backbones`, the others as fallbacks in their order.
 
-    Frozen features are extracted once, so nothing is augmented; fine-tuning augments online
+    Where more images are planned than there are, they are made beforehand. Otherwise frozen
+    features are extracted once, so nothing is augmented, and fine-tuning augments online
     (Morid 2022, Results: 72% of fine-tuning against 15% of feature-extracting studies augment).
+
+    Parameters
+    ----------
+    transforms : tuple of str
+        Kinds of change that leave the label true.
+    class_weights : bool
+        Whether the small classes must be weighed.
     """
     planned = tuple(map(PlannedBackbone.of, backbones))
+    copies = round((profile.n_augmented or 0) / profile.n_images)
+    online = approach == "fine_tuning_from_scratch"
     return TrainingPlan(
         profile=profile,
+        target="number" if profile.task == "regression" else "classes",
         backbone=planned[0],
         fallbacks=planned[1:],
         approach=approach,
         head=head,
-        augmentation="online" if approach == "fine_tuning_from_scratch" else "none",
+        augmentation="offline" if copies > 1 else "online" if online else "none",
+        transforms=transforms,
+        n_copies=min(max(copies, 2), MOST_COPIES) if copies > 1 else COPIES,
+        class_weights=class_weights,
         evidence=evidence,
     )
 

@@ -23,7 +23,7 @@ from recommender.cost import Learned, learn, training_macs
 from recommender.errors import RecommendationError
 from recommender.measured import Measured, standard_error, updated
 from recommender.parts import PARTS, Literature
-from recommender.plan import CARRIED_OUT
+from recommender.plan import carried_out
 from recommender.records import Goal
 from recommender.weights import Weights, load_weights
 
@@ -201,7 +201,7 @@ def _candidates(question: Question, corpus: Corpus) -> tuple[tuple[Backbone, Con
         (backbone, Configuration(backbone.name, backbone.family, approach, head))
         for backbone in corpus.backbones
         if backbone.library and (question.backbones is None or backbone.name in question.backbones)
-        for approach, head in CARRIED_OUT
+        for approach, head in carried_out(question.profile.task)
         if question.approaches is None or approach in question.approaches
     )
     if not found:

@@ -11,10 +11,10 @@ from functools import partial
 from typing import NamedTuple
 
 from recommender.plan import TrainingPlan
-from trainer.backbones import find_weights
 from trainer.ledger import Ledger, Timed
 from trainer.probe_report import Configuration, Fidelity, Trial, difference
 from trainer.trials import FOLDS, Bench, Extracted, Measured, ShortRun, mean
+from trainer.weights import find_weights
 
 #: Shares of the budget after which backbones and heads have been compared, with fine-tunings to
 #: come (True) and without.

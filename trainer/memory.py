@@ -7,10 +7,16 @@ returns each to the system, which then clears every page anew.
 import contextlib
 import ctypes
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import torch
+
+from trainer.errors import TrainingError
+
+T = TypeVar("T")
 
 # Names and numbers of glibc's <malloc.h>.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
@@ -80,3 +86,38 @@ def _largest_mb() -> float:
         return 0.0
     unit = 1 if sys.platform == "darwin" else 1024  # bytes, or KiB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def halving(work: Callable[[int], T], size: int) -> tuple[T, int]:
+    """Do some work on so many images at once, on half of them where memory runs out, and so on.
+
+    Returns
+    -------
+    tuple
+        What `work` returned, and the number of images with which it did.
+
+    Raises
+    ------
+    TrainingError
+        Not even a single image fits.
+    """
+    while True:
+        try:
+            return work(size), size
+        except RuntimeError as error:
+            if not _ran_out(error):
+                raise
+            if size == 1:
+                msg = (
+                    "memory runs out with a single image; take a smaller backbone or input_px, "
+                    f"or another device ({str(error)[:200]})"
+                )
+                raise TrainingError(msg) from error
+        # Not within the handler, where the failed work would still be held by the error.
+        size = (size + 1) // 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def _ran_out(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)

@@ -1,32 +1,65 @@
-"""Metrics of a classification with bootstrap intervals that resample whole groups."""
+"""Metrics of predictions with bootstrap intervals that resample whole groups.
 
-import math
+=====================  ==========================================================================
+metric                 definition
+=====================  ==========================================================================
+accuracy               share of images that are right; of labels, mean over the labels
+balanced_accuracy      mean sensitivity of the classes
+auc                    area under the ROC curve, macro one-vs-rest
+average_precision      area under the precision-recall steps, without interpolation
+sensitivity            share of a class that is called so (recall)
+specificity            share of the other images that are not
+ppv, npv               share of the images called so that are right, and of the others
+f1                     harmonic mean of sensitivity and ppv
+mcc                    correlation of truth and call (Matthews 1975, Gorodkin 2004)
+brier                  squared error of the probabilities, summed over classes; half if binary
+log_loss               mean of minus the log-probability of the truth
+ece                    expected calibration error, 15 bins of equal width
+quadratic_kappa        of grades: chance-corrected agreement, errors squared
+cumulative_auc         of grades: mean area of "worse than grade k"
+mae                    mean absolute error, of grades in grades
+rmse, r2               root mean squared error, share of variance explained
+subset_accuracy        of labels: share of images with all labels right
+=====================  ==========================================================================
+
+In a binary task sensitivity, specificity, ppv, npv, f1 and average_precision are those of the
+positive class; of several classes or labels they are means over those for which they are defined.
+
+References
+----------
+Reporting them all, and what each hides: Maier-Hein et al. 2024, doi:10.1038/s41592-023-02151-z.
+"""
+
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
-from evidence.records import Record
+from trainer.bootstrap import Interval, Weights, interval, resample
+from trainer.targets import Encoded, Labels, Predictions
+from trainer.weighted import (
+    Measured,
+    measure_classes,
+    measure_grades,
+    measure_labels,
+    measure_numbers,
+)
 
-N_RESAMPLES = 1000
-INTERVAL_PERCENTILES = (2.5, 97.5)
 #: Names of the class that is not looked for: sensitivity is about the other one.
 NEGATIVE_NAMES = frozenset(
     {"0", "benign", "control", "false", "healthy", "negative", "no", "none", "normal", "not"}
 )
 
 Targets = npt.NDArray[np.int64]
-Probabilities = npt.NDArray[np.float64]
 
 
-class Interval(Record):
-    """A value with its 95% bootstrap interval; None where it is not defined."""
+class Evaluation(NamedTuple):
+    """Metric -> interval, of all classes together and of each class against the rest."""
 
-    value: float | None
-    low: float | None
-    high: float | None
+    overall: dict[str, Interval]
+    by_class: dict[str, dict[str, Interval]]
 
 
 def positive_class(classes: Sequence[str]) -> str | None:
@@ -46,22 +79,39 @@ def _is_negative(name: str) -> bool:
 
 
 def evaluate(
-    targets: Targets,
-    probabilities: Probabilities,
+    targets: Encoded,
+    probabilities: Predictions,
     classes: Sequence[str],
     groups: Sequence[str],
     seed: int,
+    labels: Labels | None = None,
 ) -> dict[str, Interval]:
+    """Every metric of all classes together, with its interval (`measure`).
+
+    Parameters
+    ----------
+    classes : sequence of str, length C
+        Class names; they decide which class is positive.
+    labels : Labels or None
+        In place of `classes`, where the target is another.
+    """
+    names = labels or Labels(target="classes", names=tuple(classes))
+    return measure(targets, probabilities, names, groups, seed).overall
+
+
+def measure(
+    targets: Encoded, predictions: Predictions, labels: Labels, groups: Sequence[str], seed: int
+) -> Evaluation:
     """Every metric with its interval.
 
     Parameters
     ----------
-    targets : ndarray, shape (N,)
-        True class of each image.
-    probabilities : ndarray, shape (N, C)
-        Predicted probabilities, rows adding up to 1.
-    classes : sequence of str, length C
-        Class names; they decide which class is positive.
+    targets : ndarray, shape (N,) or (N, C)
+        Encoded labels of each image.
+    predictions : ndarray, shape (N, C) or (N,)
+        Probabilities of each class or label, or numbers.
+    labels : Labels
+        What both mean.
     groups : sequence of str, length N
         What a resample takes whole: patients, else single images.
     seed : int
@@ -69,113 +119,43 @@ def evaluate(
 
     Returns
     -------
-    dict of str to Interval
-        accuracy, balanced_accuracy, auc (macro one-vs-rest), sensitivity and specificity (of the
-        positive class; macro one-vs-rest for several classes).
-
-    References
-    ----------
-    Percentile bootstrap: Efron and Tibshirani 1993, doi:10.1201/9780429246593.
+    Evaluation
+        A metric that is not defined is None.
     """
-    positive = positive_class(classes)
-    index = None if positive is None else list(classes).index(positive)
-    rng = np.random.default_rng(seed)
-    value = _metrics(targets, probabilities, index)
-    resampled = [
-        _metrics(targets[drawn], probabilities[drawn], index) for drawn in _resamples(groups, rng)
+    value = measure_weighted(targets, predictions, labels, np.ones((1, len(targets))))
+    drawn = [
+        measure_weighted(targets, predictions, labels, weights)
+        for weights in resample(groups, seed)
     ]
-    return {name: _interval(value[name], [found[name] for found in resampled]) for name in value}
-
-
-def _resamples(groups: Sequence[str], rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
-    """Indices of each resample of whole groups."""
-    names, number = np.unique(np.asarray(groups), return_inverse=True)
-    members = np.split(np.argsort(number, kind="stable"), np.cumsum(np.bincount(number))[:-1])
-    return [
-        np.concatenate([members[i] for i in rng.integers(len(names), size=len(names))])
-        for _ in range(N_RESAMPLES)
-    ]
-
-
-def _interval(value: float, values: Sequence[float]) -> Interval:
-    defined = [number for number in values if not math.isnan(number)]
-    if math.isnan(value) or not defined:
-        return Interval(value=None if math.isnan(value) else round(value, 6), low=None, high=None)
-    low, high = np.percentile(defined, INTERVAL_PERCENTILES)
-    return Interval(value=round(value, 6), low=round(float(low), 6), high=round(float(high), 6))
-
-
-def _metrics(
-    targets: Targets, probabilities: Probabilities, positive: int | None
-) -> dict[str, float]:
-    """Every metric of one sample; NaN where it is not defined."""
-    n_classes = probabilities.shape[1]
-    pairs = targets * n_classes + probabilities.argmax(1)
-    matrix = np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
-    found, actual, called = np.diag(matrix), matrix.sum(1), matrix.sum(0)
-    negatives = len(targets) - actual
-    with np.errstate(invalid="ignore"):
-        recall = found / actual
-        true_negative_rate = (negatives - (called - found)) / negatives
-    chosen = slice(None) if positive is None else slice(positive, positive + 1)
-    return {
-        "accuracy": float(found.sum() / len(targets)),
-        "balanced_accuracy": _mean(recall),
-        "auc": macro_auc(targets, probabilities),
-        "sensitivity": _mean(recall[chosen]),
-        "specificity": _mean(true_negative_rate[chosen]),
+    overall = {
+        name: interval(found[0], np.concatenate([part.overall[name] for part in drawn]))
+        for name, found in value.overall.items()
     }
+    rows = {
+        name: np.concatenate([part.by_class[name] for part in drawn]) for name in value.by_class
+    }
+    by_class = {
+        name: {
+            metric: interval(value.by_class[metric][0, number], rows[metric][:, number])
+            for metric in rows
+        }
+        for number, name in enumerate(labels.names if rows else ())
+    }
+    return Evaluation(overall, by_class)
 
 
-def _mean(rates: npt.NDArray[np.float64]) -> float:
-    """Mean over the classes that are there."""
-    defined = rates[~np.isnan(rates)]
-    return float(defined.mean()) if len(defined) else math.nan
-
-
-def macro_auc(targets: Targets, probabilities: Probabilities) -> float:
-    """Macro one-vs-rest area under the ROC curve over the classes that are there; NaN for one.
-
-    The Mann-Whitney form, ties counting one half (Hanley and McNeil 1982,
-    doi:10.1148/radiology.143.1.7063747): a thousand resamples would take scikit-learn seconds.
-    """
-    present = np.unique(targets)
-    if len(present) < 2:
-        return math.nan
-    ranks = rankdata(probabilities, axis=0)
-    areas = []
-    for number in present:
-        own = targets == number
-        n_own = int(own.sum())
-        above = ranks[own, number].sum() - n_own * (n_own + 1) / 2
-        areas.append(above / (n_own * (len(targets) - n_own)))
-    return float(np.mean(areas))
-
-
-def auc_contributions(targets: Targets, probabilities: Probabilities) -> Probabilities:
-    """How much each image moves the macro AUC above or below its value.
-
-    Their sum is zero; the root of the sum of their squares, summed over each group first, is a
-    standard error of the AUC. The difference of the contributions to two AUCs on the same images
-    does the same for the difference of these AUCs.
-
-    Returns
-    -------
-    ndarray, shape (N,)
-
-    References
-    ----------
-    Placement values: DeLong, DeLong and Clarke-Pearson 1988, doi:10.2307/2531595. Clusters:
-    Obuchowski 1997, doi:10.2307/2533957. Sums over folds: LeDell, Petersen and van der Laan 2015,
-    doi:10.1214/15-EJS1035.
-    """
-    found = np.zeros(len(targets))
-    present = np.unique(targets)
-    for number in present:
-        own = targets == number
-        for members, sign in ((own, 1), (~own, -1)):
-            rank = rankdata(sign * probabilities[:, number])[members]
-            within = rankdata(sign * probabilities[members, number])
-            below = (rank - within) / (len(targets) - len(within))
-            found[members] += (below - below.mean()) / len(within) / len(present)
-    return found
+def measure_weighted(
+    targets: Encoded, predictions: Predictions, labels: Labels, weights: Weights
+) -> Measured:
+    """Every metric of weighted copies of one sample."""
+    if labels.target == "number":
+        return measure_numbers(targets.astype(np.float64), predictions, weights)
+    if labels.target == "multi_label":
+        return measure_labels(targets > 0, predictions, weights)
+    classes = targets.astype(np.int64)
+    if labels.target == "ordinal":
+        worst = 1 if len(labels.names) == 2 else None
+        return measure_grades(classes, predictions, weights, worst)
+    positive = positive_class(labels.names)
+    index = None if positive is None else labels.names.index(positive)
+    return measure_classes(classes, predictions, weights, index)

@@ -75,7 +75,8 @@ def _header_rules(facts: Sequence[FileFacts | None]) -> Iterator[Rule]:
         yield from _cut(f"the {about}", below, above, np.array(values, dtype=np.float64))
     texts: tuple[tuple[str, str, Callable[[FileFacts], str]], ...] = (
         ("the format", "saved as {}", lambda it: it.format),
-        ("the colour mode", "of colour mode {}", lambda it: it.mode),
+        ("the colour", "that are {}", lambda it: "grey" if it.grey else "in colour"),
+        ("the bit depth", "of {} bits", lambda it: str(it.bits)),
     )
     for about, words, text in texts:
         yield from _values(about, words, ["" if each is None else text(each) for each in facts])

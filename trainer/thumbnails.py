@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
 
-from trainer.errors import TrainingError
-from trainer.images import MAX_PIXELS, PILLOW_ERRORS, ImageSet, Progress
+from trainer.errors import UnreadableError
+from trainer.images import ImageSet, Progress
+from trainer.pixels import quiet, read_header, read_picture, split_item
+from trainer.rasters import open_raster
 
 #: Side of a thumbnail; rows and columns of the coarser copy that a difference hash is made of.
 THUMBNAIL_PX = 32
@@ -30,9 +32,13 @@ class FileFacts:
     Attributes
     ----------
     width_px, height_px : int
-        As stored, whatever the EXIF orientation says.
-    format, mode : str
-        As Pillow names them: ``JPEG``, ``PNG``; ``L``, ``RGB``, ``I;16``.
+        Of the upright image.
+    format : str
+        As Pillow names it: ``JPEG``, ``PNG``; or ``DICOM``, ``NIfTI``.
+    bits : int
+        Of each channel.
+    grey : bool
+        There is one channel only.
     n_bytes : int
         Size of the file.
     quantisation : str
@@ -42,7 +48,8 @@ class FileFacts:
     width_px: int
     height_px: int
     format: str
-    mode: str
+    bits: int
+    grey: bool
     n_bytes: int
     quantisation: str
 
@@ -83,65 +90,46 @@ def read_thumbnails(images: ImageSet, progress: Progress) -> Thumbnails:
     return Thumbnails(pixels, cells, tuple(facts))
 
 
-def _read_all(paths: list[Path]) -> Iterator[tuple[FileFacts, Pixels, Pixels] | None]:
-    with ThreadPoolExecutor() as pool:
-        for start in range(0, len(paths), READ_AHEAD):
-            yield from pool.map(_read, paths[start : start + READ_AHEAD])
+def _read_all(items: list[Path]) -> Iterator[tuple[FileFacts, Pixels, Pixels] | None]:
+    with quiet(), ThreadPoolExecutor() as pool:
+        for start in range(0, len(items), READ_AHEAD):
+            yield from pool.map(_read, items[start : start + READ_AHEAD])
 
 
-def _read(path: Path) -> tuple[FileFacts, Pixels, Pixels] | None:
+def _read(item: Path) -> tuple[FileFacts, Pixels, Pixels] | None:
     try:
-        with Image.open(path) as opened:
-            if opened.width * opened.height > MAX_PIXELS:
-                return None
-            facts = _facts(opened, path)
-            opened.draft("L", (DRAFT_PX, DRAFT_PX))
-            grey = _upright(opened, grey_of(opened))
-            small = grey.resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
-            cells = grey.resize(CELLS[::-1], Image.Resampling.LANCZOS)
-            return facts, np.asarray(small), np.asarray(cells)
-    except (*PILLOW_ERRORS, OSError):
+        facts = _facts(item)
+        grey = read_picture(item, DRAFT_PX).image.convert("L")
+    except UnreadableError:
         return None
+    small = grey.resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
+    cells = grey.resize(CELLS[::-1], Image.Resampling.LANCZOS)
+    return facts, np.asarray(small), np.asarray(cells)
 
 
-def _facts(opened: Image.Image, path: Path) -> FileFacts:
-    tables = getattr(opened, "quantization", {})
+def _facts(item: Path) -> FileFacts:
+    header, path = read_header(item), split_item(item)[0]
     return FileFacts(
-        opened.width, opened.height, opened.format or "unknown", opened.mode,
-        path.stat().st_size, repr(sorted(tables.items())) if tables else "",
+        header.width_px, header.height_px, header.format, header.bits, header.grey,
+        path.stat().st_size, _quantisation(path) if header.format == "JPEG" else "",
     )  # fmt: skip
 
 
-def _upright(opened: Image.Image, grey: Image.Image) -> Image.Image:
-    """The grey image as a viewer would turn it."""
-    grey.info["exif"] = opened.info.get("exif", b"")
-    return ImageOps.exif_transpose(grey)
+def _quantisation(path: Path) -> str:
+    with open_raster(path) as opened:
+        return repr(sorted(getattr(opened, "quantization", {}).items()))
 
 
-def grey_of(image: Image.Image) -> Image.Image:
-    """Eight bits of grey; deeper values are spread from the smallest to the largest."""
-    if image.mode not in {"I", "F"} and not image.mode.startswith("I;16"):
-        return image.convert("L")
-    values = np.asarray(image, dtype=np.float32)
-    if not np.isfinite(values).all():
-        msg = "holds values that are no numbers"
-        raise ValueError(msg)
-    low, high = float(values.min()), float(values.max())
-    return Image.fromarray(((values - low) * (255 / max(high - low, 1e-6))).astype(np.uint8))
-
-
-def pixels_of(path: Path) -> Pixels | npt.NDArray[np.float32]:
+def pixels_of(item: Path) -> Pixels:
     """All pixels, whatever the format: copies saved in another format without loss are equal.
+
+    Returns
+    -------
+    ndarray, shape (H, W, 3)
 
     Raises
     ------
     TrainingError
         The image cannot be read.
     """
-    try:
-        with Image.open(path) as opened:
-            deep = opened.mode in {"I", "F"} or opened.mode.startswith("I;16")
-            return np.asarray(opened if deep else opened.convert("RGB"))
-    except (*PILLOW_ERRORS, OSError) as error:
-        msg = f"{path.name}: {error}"
-        raise TrainingError(msg) from error
+    return np.asarray(read_picture(item).image)

@@ -14,8 +14,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from evidence.rows import BackboneRow
 from evidence.shipped import shipped
 from recommender.plan import PlannedBackbone
-from trainer.backbones import Weights, build_backbone
+from trainer.backbones import build_backbone
 from trainer.errors import TrainingError
+from trainer.weights import Weights
 
 with (shipped("data") / "backbones.csv").open(encoding="utf-8", newline="") as stream:
     ROWS = [BackboneRow.model_validate(cells) for cells in csv.DictReader(stream)]

@@ -108,7 +108,8 @@ def test_names_of_papers_libraries_and_hubs_are_known(text: str, name: str) -> N
     ("text", "family"),
     [
         ("resnet200", "ResNet"), ("resnet_1_8", "ResNet"), ("resnet50d", "ResNet"),
-        ("resnext101_32x8d", "ResNeXt"), ("regnet_y_32gf", "RegNet"), ("squeezenet", "SqueezeNet"),
+        ("resnext101_32x8d", "ResNeXt"), ("regnet_y_32gf", "RegNet"),
+            ("squeezenet1_2", "SqueezeNet"),
         ("vit_large_patch16_224.mae", "ViT"), ("ViT-B", "ViT"), ("vit", "ViT"), ("swin", "Swin"),
         ("inception_next_tiny", "InceptionNeXt"), ("mobilenetv4_conv_small", "MobileNet"),
         ("convnext_tiny.dinov3_lvd1689m", "ConvNeXt"), ("RadImageNet/ResNet50", "ResNet"),

@@ -8,7 +8,7 @@ import pytest
 from evidence.records import Corpus, TaskProfile
 from recommender.answering import recommend
 from recommender.errors import RecommendationError
-from recommender.plan import TrainingPlan, read_plan
+from recommender.plan import HEADS, MILD, TrainingPlan, read_plan
 from recommender.ranking import Question
 
 
@@ -29,7 +29,14 @@ def test_a_plan_is_read_back_as_written(plan: TrainingPlan, tmp_path: Path) -> N
         ({"epochs": 0}, "epochs.*greater than or equal to 1"),
         ({"epoch": 5}, "epoch.*Extra inputs"),
         ({"head": "knn"}, "not carried out; allowed"),
-        ({"approach": "fine_tuning"}, "not carried out; allowed"),
+        ({"approach": "fine_tuning"}, "fine_tuning needs n_blocks"),
+        ({"approach": "feature_extractor", "layer_decay": 0.5}, "are for fine-tuning"),
+        ({"n_blocks": 2}, "n_blocks is for the approach fine_tuning"),
+        ({"approach": "fine_tuning", "lora_rank": 4, "gradual": True}, "exclude each other"),
+        ({"ladder": True}, "a ladder begins with feature_extractor"),
+        ({"target": "number", "sensitivity": 0.9}, "sensitivity is for"),
+        ({"approach": "feature_extractor_hybrid", "head": "svr"}, "target classes is learned by"),
+        ({"weights": {"path": "w.pth", "sha256": "0"}}, "sha256"),
         ({"test_fraction": 1.5}, "test_fraction.*less than 1"),
         ({"backbone_learning_rate": float("nan")}, "backbone_learning_rate"),
     ],
@@ -61,3 +68,20 @@ def test_frozen_features_are_not_augmented_and_fine_tuning_is(corpus: Corpus) ->
     ):  # fmt: skip
         asked = Question(profile, approaches=frozenset({approach}))
         assert recommend(asked, corpus).plan.augmentation == augmentation
+
+
+def test_the_plan_is_what_the_advice_says(corpus: Corpus) -> None:
+    profile = TaskProfile(modality="ultrasound", anatomy="breast", n_images=800, n_augmented=4000)
+    found = recommend(Question(profile, class_sizes=(400, 400)), corpus)
+    assert (found.plan.augmentation, found.plan.n_copies) == ("offline", 5)
+    safe = tuple(each.kind for each in found.advice.transforms if each.use != "no")
+    assert found.plan.transforms == safe != MILD
+    assert not found.plan.class_weights
+    assert recommend(Question(profile, class_sizes=(700, 100)), corpus).plan.class_weights
+
+
+def test_a_number_is_learned_by_heads_that_give_numbers(corpus: Corpus) -> None:
+    profile = TaskProfile(modality="xray", n_images=800, task="regression")
+    found = recommend(Question(profile), corpus)
+    assert {choice.head for choice in found.ranking} == HEADS["number"]
+    assert found.plan.target == "number"

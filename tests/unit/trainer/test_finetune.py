@@ -10,7 +10,7 @@ from tests.unit.trainer.toys import TOY_PX, plan_of, toy
 from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError
 from trainer.features import choose_device, extract, to_input
-from trainer.finetune import Classifier, Part, augment, count_features, fine_tune, logits_of
+from trainer.finetune import Classifier, Part, count_features, fine_tune, logits_of
 
 CPU = torch.device("cpu")
 
@@ -112,20 +112,6 @@ def test_input_is_normalised_channels_first(steps: Preprocessing) -> None:
     assert found.shape == (2, 3, TOY_PX, TOY_PX)
     assert torch.allclose(found, torch.ones_like(found))
     assert found.is_contiguous(memory_format=torch.channels_last)
-
-
-def test_augmentation_moves_each_image_on_its_own_and_keeps_its_range() -> None:
-    images = torch.rand(6, 3, 32, 32)
-    images[1] = images[0]
-
-    def draw(seed: int) -> torch.Tensor:
-        return augment(images, torch.Generator().manual_seed(seed))
-
-    assert draw(0).shape == images.shape
-    assert torch.equal(draw(0), draw(0))
-    assert not torch.equal(draw(0)[0], draw(0)[1])
-    assert draw(0).min() > -0.5
-    assert draw(0).max() < 1.5
 
 
 @pytest.mark.parametrize("px", [TOY_PX, 32])

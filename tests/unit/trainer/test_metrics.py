@@ -6,13 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, recall_score, roc_auc_score
 
-from trainer.metrics import (
-    Interval,
-    auc_contributions,
-    evaluate,
-    macro_auc,
-    positive_class,
-)
+from trainer.areas import auc_contributions, macro_auc
+from trainer.bootstrap import Interval
+from trainer.metrics import evaluate, positive_class
 
 
 def sample(n: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from evidence.records import TaskProfile
 from recommender.plan import PlannedBackbone, TrainingPlan
-from trainer.backbones import Weights
 from trainer.errors import TrainingError
+from trainer.weights import Weights
 
 TOY_PX = 16
 LITE0 = PlannedBackbone(

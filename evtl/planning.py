@@ -1,0 +1,155 @@
+"""Images and what a user asked for -> the plan that is carried out."""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from evidence import queries
+from evidence.records import Corpus
+from evidence.store import Store
+from evidence.vocabulary import Approach, Head
+from evtl.asking import TaskOptions, explain_invalid, question
+from recommender.errors import RecommendationError
+from recommender.plan import BLOCKS, CARRIED_OUT, TrainingPlan, read_plan
+
+if TYPE_CHECKING:  # torch must not be imported to recommend
+    from trainer.images import ImageSet
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """Fields of a plan that a person sets; None leaves what was recommended or planned."""
+
+    approach: Approach | None = None
+    head: Head | None = None
+    backbone: str | None = None
+    weights: str | None = None
+    initialisation: str | None = None
+    n_blocks: int | None = None
+    gradual: bool | None = None
+    layer_decay: float | None = None
+    lora_rank: int | None = None
+    ladder: bool | None = None
+    augmentation: str | None = None
+    n_copies: int | None = None
+    class_weights: bool | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    n_folds: int | None = None
+    n_repeats: int | None = None
+    sensitivity: float | None = None
+    max_unreadable: float | None = None
+    allow_leakage: bool | None = None
+    budget_min: float | None = None
+    seed: int | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """What was asked for, by the name of its field."""
+        named = {"backbone", "weights", "approach", "head"}
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if value is not None and name not in named
+        }
+
+
+def training_plan(
+    images: "ImageSet", options: TaskOptions, plan_file: Path | None, wishes: Wishes
+) -> tuple[TrainingPlan, tuple[str, ...]]:
+    """Plan for images: recommended for them or read from a file, with what a person asked for.
+
+    Returns
+    -------
+    TrainingPlan
+    tuple of str
+        What the person should know of it: a network that stands in for another one.
+
+    Raises
+    ------
+    EvtlError
+        The options contradict the data or each other, or a plan file comes with task options.
+    """
+    corpus = queries.corpus(Store())
+    if plan_file is None:
+        plan = _recommended(images, options, wishes, corpus)
+    elif options != TaskOptions():
+        msg = "--plan already holds the task: leave out --modality, --anatomy, --classes, ..."
+        raise RecommendationError(msg)
+    else:
+        plan = _for_these(images, read_plan(plan_file))
+    changes, notes = _named(wishes, corpus)
+    fields = plan.model_dump() | _as_asked(plan, wishes) | wishes.fields() | changes
+    try:
+        return TrainingPlan.model_validate(fields | {"target": images.target}), notes
+    except ValidationError as error:
+        raise RecommendationError(explain_invalid(error)) from error
+
+
+def _recommended(
+    images: "ImageSet", options: TaskOptions, wishes: Wishes, corpus: Corpus
+) -> TrainingPlan:
+    """The recommendation for what was asked for, or for what is nearest to it."""
+    from recommender.answering import recommend  # noqa: PLC0415  (numpy only here)
+
+    approach, limited = asked_approach(wishes), options
+    if approach is not None:
+        if options.approaches is not None:
+            msg = "--approaches restricts what is recommended, --approach sets it: give one of them"
+            raise RecommendationError(msg)
+        known = {each for each, _ in CARRIED_OUT}
+        nearest = approach if approach in known else "fine_tuning_from_scratch"
+        limited = replace(options, approaches=nearest)
+    return recommend(question(limited, corpus, images), corpus).plan
+
+
+def asked_approach(wishes: Wishes) -> Approach | None:
+    """The approach that was asked for, also by what only one approach can do."""
+    if wishes.approach is not None:
+        return wishes.approach
+    if wishes.ladder:
+        return "feature_extractor"
+    if wishes.n_blocks or wishes.lora_rank:
+        return "fine_tuning"
+    if wishes.initialisation == "random" or wishes.gradual or wishes.layer_decay is not None:
+        return "fine_tuning_from_scratch"
+    if wishes.head not in {None, "linear"}:
+        return "feature_extractor_hybrid"
+    return None
+
+
+def _as_asked(plan: TrainingPlan, wishes: Wishes) -> dict[str, Any]:
+    """Approach, head and what goes with them where they are not those of the plan."""
+    approach = asked_approach(wishes) or plan.approach
+    hybrid = approach == "feature_extractor_hybrid"
+    head = wishes.head or (plan.head if hybrid or plan.head == "linear" else "linear")
+    found: dict[str, Any] = {"approach": approach, "head": head}
+    if approach == "fine_tuning" and not (plan.n_blocks or wishes.n_blocks or wishes.lora_rank):
+        found["n_blocks"] = BLOCKS
+    return found
+
+
+def _named(wishes: Wishes, corpus: Corpus) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Backbone and weights that a person named, and what is to be said of them."""
+    changes: dict[str, Any] = {}
+    notes: tuple[str, ...] = ()
+    if wishes.backbone is not None:
+        from trainer.naming import planned_backbone  # noqa: PLC0415  (timm only when training)
+
+        found = planned_backbone(wishes.backbone, corpus.backbones)
+        changes |= {"backbone": found.backbone.model_dump(), "fallbacks": ()}
+        notes = (found.reason,) if found.reason else ()
+    if wishes.weights is not None:
+        from trainer.weights import named_weights  # noqa: PLC0415
+
+        changes |= {"weights": named_weights(wishes.weights).model_dump(), "fallbacks": ()}
+    return changes, notes
+
+
+def _for_these(images: "ImageSet", plan: TrainingPlan) -> TrainingPlan:
+    stated, found = plan.profile.n_classes, len(images.classes)
+    if stated is not None and stated != found:
+        msg = f"the plan is for {stated} classes, the data hold {found}"
+        raise RecommendationError(msg)
+    return plan

@@ -15,6 +15,9 @@ from trainer.near_duplicates import (
     find_near_duplicates,
     with_alike,
 )
+from trainer.pixels import read_picture
+from trainer.scaling import Picture
+from trainer.thumbnails import read_thumbnails
 
 PX = 96
 
@@ -167,3 +170,27 @@ def test_candidates_are_those_of_a_comparison_bit_by_bit(seed: int, distance: in
     }
     found = {(one, int(other)) for one, near in candidates(hashes, distance) for other in near}
     assert found == expected
+
+
+def test_images_are_looked_at_once_and_again_when_they_change(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EVTL_CACHE_DIR", str(tmp_path / "cache"))
+    read: list[Path] = []
+
+    def counted(item: Path, px: int | None = None) -> Picture:
+        read.append(item)
+        return read_picture(item, px)
+
+    monkeypatch.setattr("trainer.thumbnails.read_picture", counted)
+    before = read_thumbnails(read_images(folder), quiet)
+    assert len(read) == 40
+    again = read_thumbnails(read_images(folder), quiet)
+    assert len(read) == 40
+    np.testing.assert_array_equal(before.pixels, again.pixels)
+    np.testing.assert_array_equal(before.cells, again.cells)
+    assert before.facts == again.facts
+    texture(99).save(folder / "a" / "00.png")
+    changed = read_thumbnails(read_images(folder), quiet)
+    assert read[40:] == [folder / "a" / "00.png"]
+    assert (changed.pixels[0] != before.pixels[0]).any()

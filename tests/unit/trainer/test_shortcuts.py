@@ -33,8 +33,8 @@ def plain(seed: int = 0, **fields: Any) -> Thumbnails:
     facts = [
         FileFacts(
             int(rng.integers(200, 300)), int(rng.integers(200, 300)),
-            str(rng.choice(["PNG", "JPEG"])), str(rng.choice(["L", "RGB"])),
-            int(rng.integers(9000, 20000)), str(rng.choice(["", "q"])),
+            str(rng.choice(["PNG", "JPEG"])), int(rng.choice([8, 16])), bool(rng.random() < 0.5),
+            int(rng.integers(9000, 20000)), str(rng.choice(["", "q"])), "",
         )
         for _ in range(N)
     ]  # fmt: skip
@@ -64,7 +64,8 @@ def test_chance_is_no_shortcut(seed: int) -> None:
             "all 60 images 480 pixels wide or less are normal, 0% of the others",
         ),
         ("format", ("JPEG", "PNG"), "all 60 images saved as JPEG are cataract"),
-        ("mode", ("L", "RGB"), "all 60 images of colour mode L are cataract"),
+        ("grey", (True, False), "all 60 images that are grey are cataract"),
+        ("bits", (8, 16), "all 60 images of 16 bits are normal"),
         ("n_bytes", (9000, 8000), "all 60 images in files of 8 kB or less are normal"),
         ("quantisation", ("q1", "q2"), "saved with one quality of JPEG (no. 1 of 2) are cataract"),
     ],

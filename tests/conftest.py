@@ -51,8 +51,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep every test away from the user's store, weights and network."""
+    """Keep every test away from the user's store, cache, weights and network."""
     monkeypatch.setenv("EVTL_DATABASE_URL", f"sqlite:///{tmp_path / 'own' / 'evtl.sqlite'}")
+    monkeypatch.setenv("EVTL_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("EVTL_CACHE_GB", raising=False)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.delenv("EVTL_WEIGHTS_DIR", raising=False)

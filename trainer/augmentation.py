@@ -50,7 +50,8 @@ def augment(images: Tensor, kinds: Collection[TransformKind], generator: torch.G
     if "contrast" in kinds:
         factor = _Draw(images, generator)(1 - CONTRAST, 1 + CONTRAST)
         mean = changed.mean((1, 2, 3), keepdim=True)
-        changed = (changed - mean) * factor.view(-1, 1, 1, 1) + mean
+        factor = factor.view(-1, 1, 1, 1)
+        changed = changed.mul(factor).add_(mean * (1 - factor))
     if "colour" in kinds:
         changed = _recolour(changed, generator)
     return changed.contiguous(memory_format=torch.channels_last)
@@ -88,10 +89,33 @@ def _move(images: Tensor, kinds: Collection[TransformKind], generator: torch.Gen
         [sine * mirrored, cosine * upturned, down],
     ]
     theta = torch.stack([torch.stack(row, 1) for row in rows], 1)
-    grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
     return functional.grid_sample(
-        images, grid.to(images.dtype), padding_mode="border", align_corners=False
+        images, _grid(theta, images), padding_mode="border", align_corners=False
     )
+
+
+def _grid(theta: Tensor, images: Tensor) -> Tensor:
+    """Where each pixel comes from: `affine_grid`, whose product of matrices takes thrice as long.
+
+    Parameters
+    ----------
+    theta : Tensor, shape (B, 2, 3)
+    images : Tensor, shape (B, C, H, W)
+
+    Returns
+    -------
+    Tensor, shape (B, H, W, 2)
+    """
+    n, _, height, width = images.shape
+    grid = images.new_empty(n, height, width, 2)
+    across, down = (
+        (torch.arange(size, device=images.device) * 2 + 1) / size - 1 for size in (width, height)
+    )
+    for axis in range(2):
+        by_column = theta[:, axis, :1] * across + theta[:, axis, 2:]
+        by_row = theta[:, axis, 1:2] * down
+        torch.add(by_column[:, None, :], by_row[:, :, None], out=grid[..., axis])
+    return grid
 
 
 def _recolour(images: Tensor, generator: torch.Generator) -> Tensor:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from trainer.backbones import Preprocessing
-from trainer.features import EXTRACTION_BATCH, autocast, batches, to_input
+from trainer.features import EXTRACTION_BATCH, autocast
+from trainer.feeding import inputs
 from trainer.freezing import settle
 from trainer.memory import halving
 from trainer.targets import Encoded
@@ -70,9 +71,8 @@ def logits_of(
     classifier.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def outputs(at_once: int) -> Tensor:
-        parts = batches(len(pixels), at_once)
-        found = [classifier(to_input(pixels[part], steps, device)).float() for part in parts]
-        return torch.cat(found).cpu()
+        fed = inputs(pixels, at_once, steps, device)
+        return torch.cat([classifier(images).float() for images in fed]).cpu()
 
     with torch.inference_mode(), autocast(device):
         return halving(outputs, size)[0]

@@ -1,6 +1,7 @@
 """Pixels -> network input, and frozen features extracted once."""
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -45,11 +46,28 @@ def autocast(device: torch.device) -> torch.autocast:
 
 def to_input(pixels: npt.NDArray[np.uint8], steps: Preprocessing, device: torch.device) -> Tensor:
     """Move ``(B, px, px, 3)`` bytes to the device and normalise there: ``(B, 3, px, px)``."""
-    batch = torch.from_numpy(pixels).to(device, non_blocking=True).permute(0, 3, 1, 2)
-    mean = torch.tensor(steps.mean, device=device).view(1, 3, 1, 1)
-    std = torch.tensor(steps.std, device=device).view(1, 3, 1, 1)
-    normal = (batch.float() / 255 - mean) / std
-    return normal.contiguous(memory_format=torch.channels_last)
+    # torch warns of memory that it could not write to, as that of the cache.
+    writable = np.require(pixels, requirements=["C", "W"])
+    return normalise(torch.from_numpy(writable).to(device, non_blocking=True), steps)
+
+
+def normalise(images: Tensor, steps: Preprocessing) -> Tensor:
+    """Bytes ``(B, px, px, 3)`` -> ``(B, 3, px, px)`` as the backbone's weights know it.
+
+    In this order of the bytes the result is channels last as it stands.
+    """
+    scale, shift = _scale_and_shift(steps.mean, steps.std, images.device)
+    return images.permute(0, 3, 1, 2).float().mul_(scale).add_(shift)
+
+
+@cache
+def _scale_and_shift(
+    mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Factor and summand from bytes to normal values; made once, a copy to a GPU is waited for."""
+    with torch.inference_mode(mode=False):
+        means, stds = torch.tensor(mean).view(1, 3, 1, 1), torch.tensor(std).view(1, 3, 1, 1)
+        return (1 / (255 * stds)).to(device), (-means / stds).to(device)
 
 
 def batches(n: int, size: int) -> Iterator[slice]:

@@ -8,15 +8,17 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
-from PIL import ExifTags, Image
 from pydantic import Field
 
 from evidence.records import Record
-from trainer.errors import TrainingError
-from trainer.images import MAX_PIXELS, PILLOW_ERRORS, ImageSet
+from recommender.plan import Target
+from trainer.errors import TrainingError, UnreadableError
+from trainer.images import ImageSet
+from trainer.labels import count_labels
+from trainer.pixels import Header, quiet, read_header, read_picture
 
 #: Most images that are decoded, evenly spread over the files in the order of their names.
 MAX_DECODED = 100
@@ -24,9 +26,6 @@ MAX_DECODED = 100
 REDUCED_PX = 64
 #: Levels of 255 between two channels from which an image has colour; below lies JPEG's rounding.
 COLOUR_STEP = 16
-GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F"})
-#: Values of the EXIF orientation that exchange width and height.
-LYING = frozenset({5, 6, 7, 8})
 
 
 class Extent(Record):
@@ -37,11 +36,15 @@ class Extent(Record):
     max: int
 
 
-class Unreadable(Record):
-    """An image that cannot be used: its number, from 1 in the order of `ImageSet.files`."""
+class Damage(Record):
+    """An image that cannot be used: its number, from 1 in the order of `ImageSet.files`.
+
+    `reason` is one of few: ``missing``, ``empty file``, ``no image``, ``too many pixels``,
+    ``damaged`` and those of `trainer.errors.UnreadableError`.
+    """
 
     number: int
-    reason: Literal["missing", "empty file", "no image", "too many pixels", "damaged"]
+    reason: str
 
 
 class Fingerprint(Record):
@@ -51,10 +54,13 @@ class Fingerprint(Record):
     ----------
     digest : str
         SHA-256 of names, contents, labels and groups: `ImageSet.digest`.
+    target : str
+        What is learned of an image.
     classes : dict of str to int
-        Images of each class, in alphabetical order.
+        Images of each class or label in alphabetical order, of each grade in theirs; of numbers
+        none.
     balance : float
-        Images of the largest class over those of the smallest, at least 1.
+        Images of the largest class over those of the smallest, at least 1; 1 of numbers.
     n_groups : int or None
         Patients or other groups; None where the data name none.
     has_split : bool
@@ -62,7 +68,7 @@ class Fingerprint(Record):
     width_px, height_px : Extent
         Of upright images; a PNG is taken to stand upright.
     formats : dict of str to int
-        Images of each file format, as Pillow names it.
+        Images of each file format, as Pillow names it, or DICOM or NIfTI.
     bit_depths : dict of int to int
         Images of each number of bits per channel.
     n_grey, n_colour : int
@@ -79,6 +85,7 @@ class Fingerprint(Record):
 
     schema_version: Literal[1] = 1
     digest: str
+    target: Target = "classes"
     n_images: int = Field(ge=1)
     classes: dict[str, int]
     balance: float
@@ -95,7 +102,7 @@ class Fingerprint(Record):
     n_copies: int
     n_contradicting: int
     n_decoded: int
-    unreadable: tuple[Unreadable, ...]
+    unreadable: tuple[Damage, ...]
 
     @property
     def n_unreadable(self) -> int:
@@ -104,15 +111,8 @@ class Fingerprint(Record):
 
     def options(self) -> dict[str, int]:
         """What the user need not say: number of images and of classes."""
-        return {"n_images": self.n_images, "n_classes": len(self.classes)}
-
-
-class _Header(NamedTuple):
-    width_px: int
-    height_px: int
-    format: str
-    bits: int
-    grey: bool
+        classes = {"n_classes": len(self.classes)} if self.classes else {}
+        return {"n_images": self.n_images} | classes
 
 
 def fingerprint(images: ImageSet) -> Fingerprint:
@@ -123,24 +123,25 @@ def fingerprint(images: ImageSet) -> Fingerprint:
     TrainingError
         Not a single image can be read.
     """
-    paths = [images.root / name for name in images.files]
-    with ThreadPoolExecutor() as pool:
+    paths = [images.path(number) for number in range(len(images.files))]
+    with quiet(), ThreadPoolExecutor() as pool:
         found = list(pool.map(_header, paths))
-    headers = {number: each for number, each in enumerate(found) if isinstance(each, _Header)}
+    headers = {number: each for number, each in enumerate(found) if isinstance(each, Header)}
     if not headers:
         msg = f"{images.root}: none of the {len(found)} images can be read; the first: {found[0]}"
         raise TrainingError(msg)
     decoded = _decoded(paths, sorted(headers))
-    counts = Counter(images.labels)
+    counts = count_labels(images.labels, images.target)
     bad = {n: each for n, each in enumerate(found) if isinstance(each, str)} | {
         number: "damaged" for number, coloured in decoded.items() if coloured is None
     }
     looked_at = [c for n, c in decoded.items() if c is not None and not headers[n].grey]
     return Fingerprint(
         digest=images.digest,
+        target=images.target,
         n_images=len(paths),
         classes={name: counts[name] for name in images.classes},
-        balance=max(counts.values()) / min(counts.values()),
+        balance=max(counts.values()) / min(counts.values()) if counts else 1.0,
         n_groups=None if images.groups is None else len(set(images.groups)),
         has_split=images.splits is not None,
         width_px=_extent([header.width_px for header in headers.values()]),
@@ -155,8 +156,7 @@ def fingerprint(images: ImageSet) -> Fingerprint:
         n_contradicting=images.contradictions(),
         n_decoded=len(decoded),
         unreadable=tuple(
-            Unreadable.model_validate({"number": number + 1, "reason": reason})
-            for number, reason in sorted(bad.items())
+            Damage(number=number + 1, reason=reason) for number, reason in sorted(bad.items())
         ),
     )
 
@@ -165,52 +165,26 @@ def _extent(values: Sequence[int]) -> Extent:
     return Extent(min=min(values), median=float(np.median(values)), max=max(values))
 
 
-def _header(path: Path) -> _Header | str:
+def _header(path: Path) -> Header | str:
     """What the header says, or why there is none."""
-    if not path.is_file():
-        return "missing"
-    if not path.stat().st_size:
-        return "empty file"
     try:
-        with Image.open(path) as opened:
-            size = opened.width, opened.height
-            if opened.width * opened.height > MAX_PIXELS:
-                return "too many pixels"
-            # Pillow decodes a whole PNG to look for EXIF behind the pixels.
-            exif = opened.getexif() if opened.format != "PNG" else {}
-            if exif.get(ExifTags.Base.Orientation) in LYING:
-                size = size[1], size[0]
-            grey = opened.mode in GREY_MODES or opened.mode.startswith("I;16")
-            return _Header(*size, opened.format or "unknown", _bits(opened), grey)
-    except Image.DecompressionBombError:
-        return "too many pixels"
-    except (*PILLOW_ERRORS, OSError):
-        return "no image"
-
-
-def _bits(opened: Image.Image) -> int:
-    """Bits per channel in the file; Pillow opens colour of 16 bits with 8."""
-    tiles = getattr(opened, "tile", [])
-    raw = str(tiles[0][3]) if tiles else ""
-    if ";16" in opened.mode or ";16" in raw:
-        return 16
-    return {"1": 1, "I": 32, "F": 32}.get(opened.mode, 8)
+        return read_header(path)
+    except UnreadableError as error:
+        return str(error)
 
 
 def _decoded(paths: Sequence[Path], readable: Sequence[int]) -> dict[int, bool | None]:
     """Whether each of a few images has colour; None where it cannot be decoded."""
     step = -(-len(readable) // MAX_DECODED)
     numbers = readable[::step]
-    with ThreadPoolExecutor() as pool:
+    with quiet(), ThreadPoolExecutor() as pool:
         return dict(zip(numbers, pool.map(_has_colour, [paths[n] for n in numbers]), strict=True))
 
 
 def _has_colour(path: Path) -> bool | None:
     try:
-        with Image.open(path) as opened:
-            opened.load()
-            reduced = opened.convert("RGB").reduce(max(1, min(opened.size) // REDUCED_PX))
-    except (*PILLOW_ERRORS, OSError):
+        image = read_picture(path).image
+    except UnreadableError:
         return None
-    values = np.asarray(reduced, dtype=np.int16)
+    values = np.asarray(image.reduce(max(1, min(image.size) // REDUCED_PX)), dtype=np.int16)
     return bool((values.max(2) - values.min(2) >= COLOUR_STEP).any())

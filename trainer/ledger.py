@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from trainer.budget import OutOfBudgetError
 from trainer.errors import TrainingError
 from trainer.probe_report import (
     Configuration,
@@ -13,7 +14,7 @@ from trainer.probe_report import (
     named,
     ranked,
 )
-from trainer.trials import Bench, Measured, OutOfBudgetError
+from trainer.trials import Bench, Measured
 
 OUT_OF_BUDGET = "out of budget"
 

@@ -15,7 +15,8 @@ from trainer.backbones import Preprocessing
 from trainer.checkpoint import Checkpoint
 from trainer.classifier import Classifier, Part, logits_of
 from trainer.errors import TrainingError
-from trainer.features import autocast, batches, to_input
+from trainer.features import autocast, batches
+from trainer.feeding import iterate
 from trainer.freezing import Block, n_open, unfreeze
 from trainer.images import Progress
 from trainer.memory import halving
@@ -76,7 +77,7 @@ class Loop:
         self._lines: list[dict[str, Any]] = []
         self._generator = torch.Generator(device=device)
         groups = parameter_groups(classifier.backbone, classifier.head, found, plan)
-        self._optimizer = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
+        self._optimizer = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY, fused=True)
         self._loss = labels.loss(train.targets, plan.class_weights).to(device)
         self._plain_loss = labels.loss(train.targets, class_weights=False, smoothing=0)
         self._identity = _identity(plan, labels, train)
@@ -90,8 +91,9 @@ class Loop:
         self.classifier.train()
         order = np.random.default_rng((self.plan.seed, self.epoch)).permutation(len(train.targets))
         # Parts that differ by one image at most: batch normalisation cannot learn from a single.
-        for part in np.array_split(order, self.n_batches)[len(self._losses) :]:
-            self._losses.append(self._batch(train, part))
+        parts = np.array_split(order, self.n_batches)[len(self._losses) :]
+        for images, targets in iterate(train.pixels, train.targets, parts, self.steps, self.device):
+            self._losses.append(self._batch(images, targets))
             progress("training", self._n_steps, self.plan.epochs * self.n_batches)
             if len(self._losses) % self._look_every == 0:
                 self._check()
@@ -112,12 +114,10 @@ class Loop:
         factor = warm_cosine(self._n_steps, self.plan.epochs * self.n_batches)
         return {"learning_rate": factor * self._optimizer.param_groups[0]["base_lr"]}
 
-    def _batch(self, train: Part, part: Any) -> Tensor:
-        images = to_input(train.pixels[part], self.steps, self.device)
+    def _batch(self, images: Tensor, targets: Tensor) -> Tensor:
         if self.plan.augmentation == "online":
             generator = seeded(self._generator, self.plan.seed, self._n_steps)
             images = augment(images, self.plan.transforms, generator)
-        targets = torch.from_numpy(train.targets[part]).to(self.device)
         loss, self.micro_batch = halving(
             lambda size: self._gradient(images, targets, size), self.micro_batch
         )

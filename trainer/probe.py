@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from recommender.plan import TrainingPlan
+from trainer.budget import Budget
 from trainer.errors import TrainingError
 from trainer.features import choose_device
 from trainer.halving import Halving
@@ -23,7 +24,7 @@ from trainer.images import ImageSet, Progress
 from trainer.ledger import Ledger
 from trainer.probe_report import Configuration, ProbeReport
 from trainer.splits import split_images
-from trainer.trials import Bench, Budget
+from trainer.trials import Bench
 
 
 def probe(

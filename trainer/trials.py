@@ -1,7 +1,7 @@
 """Single measurements of a probe: heads on frozen features, short fine-tunings, their cost."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from recommender.plan import PlannedBackbone, TrainingPlan
 from trainer import heads
 from trainer.areas import auc_contributions, macro_auc
 from trainer.backbones import build_backbone, preprocessing
-from trainer.errors import TrainingError
+from trainer.budget import STEP_RATIO, TOLERANCE, Budget, OutOfBudgetError, Pace
 from trainer.features import EXTRACTION_BATCH, extract
 from trainer.finetune import Classifier, Part, fine_tune, logits_of
 from trainer.images import ImageSet, Progress, decode
@@ -28,10 +28,6 @@ from trainer.weights import Weights
 FOLDS = 3
 #: Groups of each class at the beginning of every sample: two for each fold.
 FIRST_UNITS = 2 * FOLDS
-#: By how much of itself the budget may be exceeded before what runs is stopped.
-TOLERANCE = 0.1
-#: Seconds of a training step over those of a forward pass of the same images, until measured.
-STEP_RATIO = 4.0
 #: Steps after which a run that would take too long is stopped.
 STEPS_TIMED = 3
 #: Epochs of a short run while there are images left to lengthen it with.
@@ -44,39 +40,6 @@ HELD_OUT, MIN_HELD_OUT = 2.0, 1 / 3
 GROWTH: dict[Head, int] = {"svm": 2, "knn": 2}
 
 Floats = npt.NDArray[np.float64]
-
-
-class OutOfBudgetError(TrainingError):
-    """A trial was stopped because it took longer than predicted."""
-
-
-class Budget:
-    """Seconds by a clock; more of them are never given out than there are."""
-
-    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
-        self.seconds = seconds
-        self._clock = clock
-        self._started = clock()
-
-    @property
-    def spent(self) -> float:
-        """Seconds since the start."""
-        return self._clock() - self._started
-
-    def left(self, share: float = 1.0) -> float:
-        """Seconds until a share of the budget is spent, at least 0."""
-        return max(0.0, self.seconds * share - self.spent)
-
-    def watch(self, progress: Progress) -> Progress:
-        """Report on, but stop what runs beyond the budget and its tolerance."""
-
-        def report(stage: str, done: int, total: int) -> None:
-            progress(stage, done, total)
-            if self.spent > self.seconds * (1 + TOLERANCE):
-                msg = f"stopped: it took longer than the {self.seconds:g} s that were left for it"
-                raise OutOfBudgetError(msg)
-
-        return report
 
 
 class Measured(NamedTuple):
@@ -317,21 +280,16 @@ class _Pace:
     """Progress of a fine-tuning that times its steps, and stops one that is too slow early."""
 
     def __init__(self, budget: Budget, progress: Progress, seconds: float) -> None:
-        self._budget, self._progress, self._allowed = budget, progress, seconds
-        self._times: list[float] = []
+        self._progress, self._allowed = progress, seconds
+        self._pace = Pace(lambda: budget.spent)
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        self._times.append(self._budget.spent)
+        self._pace.step()
         self._progress(stage, done, total)
-        if done == STEPS_TIMED and self._seconds * total > self._allowed * (1 + TOLERANCE):
+        if done == STEPS_TIMED and self._pace.step_s * total > self._allowed * (1 + TOLERANCE):
             msg = f"stopped: {total} steps take longer than the {self._allowed:.0f} s left for them"
             raise OutOfBudgetError(msg)
 
-    @property
-    def _seconds(self) -> float:
-        """Of one step: the median, without the first step, which warms up."""
-        return float(np.median(np.diff(self._times))) if len(self._times) > 1 else 0.0
-
     def ratio(self, forward: float) -> float:
         """Seconds of a step over those of a forward pass; 0 where either is not known."""
-        return self._seconds / forward if forward else 0.0
+        return self._pace.step_s / forward if forward else 0.0

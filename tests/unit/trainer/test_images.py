@@ -140,7 +140,7 @@ def test_hidden_folders_are_passed_over_and_folders_without_images_mentioned(
     copy = (class_folders / "a" / "0.png").read_bytes()
     (class_folders / "a" / ".ipynb_checkpoints" / "0.png").write_bytes(copy)
     (class_folders / "d").mkdir()
-    (class_folders / "d" / "scan.dcm").write_bytes(b"x")
+    (class_folders / "d" / "scan.txt").write_bytes(b"x")
     found = read_images(class_folders)
     assert len(found.files) == 30
     assert found.notes == ("folder d was left out: it holds no image of a known kind",)

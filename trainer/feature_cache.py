@@ -1,0 +1,104 @@
+"""Features of a network that stays as it is, extracted once and kept: any other head is quick."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from trainer.array_cache import ArrayCache, Made, key_of
+from trainer.backbones import Preprocessing
+from trainer.features import EXTRACTION_BATCH, autocast, batches
+from trainer.feeding import Pixels, iterate
+from trainer.images import ImageSet, Progress
+from trainer.pixel_cache import cached_pixels, image_keys, pixel_recipe
+
+Features = npt.NDArray[np.float32]
+
+
+def cached_features(
+    network: nn.Module,
+    name: str,
+    images: ImageSet,
+    steps: Preprocessing,
+    device: torch.device,
+    progress: Progress,
+) -> Features:
+    """Features of every image; those that the same network gave before are read from the cache.
+
+    The network is put into eval mode, so that batch normalisation keeps its ImageNet statistics.
+    All batches have the same size: kernels round differently in smaller ones, and the features of
+    an image would otherwise depend on what was in the cache.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        ``(B, 3, px, px)`` -> ``(B, D)``.
+    name : str
+        Of the architecture; its tensors are looked at, but two networks may differ in more.
+    images : ImageSet
+        Decoded where features are missing.
+
+    Returns
+    -------
+    ndarray, shape (N, D)
+        Mostly a read-only memory map.
+
+    Raises
+    ------
+    TrainingError
+        Lists every file that cannot be decoded.
+    """
+
+    def make(numbers: Sequence[int]) -> Iterator[Made]:
+        if numbers:
+            pixels = cached_pixels(images, steps, progress)
+            rows = _extracted(network, pixels, np.asarray(numbers), steps, device, progress)
+            yield from map(Made, numbers, rows)
+
+    recipe = _recipe(network, name, steps, device)
+    found = ArrayCache.of_user().table("features", recipe, image_keys(images), make).rows
+    progress("features", len(found), len(found))
+    return found
+
+
+def weights_digest(network: nn.Module) -> str:
+    """SHA-256 over the names and values of all tensors of a network."""
+    digest = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        flat = tensor.detach().cpu().contiguous().flatten()
+        digest.update(flat.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _recipe(network: nn.Module, name: str, steps: Preprocessing, device: torch.device) -> bytes:
+    """All that features depend on beside the content of the images."""
+    return key_of(
+        pixel_recipe(steps).hex(), steps.mean, steps.std, name, weights_digest(network),
+        [version(package) for package in ("torch", "torchvision", "timm")],
+        device.type, EXTRACTION_BATCH,
+    )  # fmt: skip
+
+
+def _extracted(
+    network: nn.Module,
+    pixels: Pixels,
+    numbers: npt.NDArray[np.intp],
+    steps: Preprocessing,
+    device: torch.device,
+    progress: Progress,
+) -> Iterator[Features]:
+    network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # The last batch is filled up with the first images.
+    n_batches = -(-len(numbers) // EXTRACTION_BATCH)
+    order = np.resize(numbers, (n_batches, EXTRACTION_BATCH))
+    fed = iterate(pixels, np.arange(len(pixels)), list(order), steps, device)
+    for part, (inputs, _) in zip(batches(len(numbers), EXTRACTION_BATCH), fed, strict=True):
+        with torch.inference_mode(), autocast(device):
+            features = network(inputs).float().cpu().numpy()
+        progress("features", part.stop, len(numbers))
+        yield from features[: part.stop - part.start]

@@ -176,7 +176,7 @@ class Climber:
         ground, part = self._ground, self._part(self.index("train"))
         if ground.plan.augmentation != "offline":
             return part
-        place = ground.folder / f"{self._name} copies"
+        place = ground.folder / f"{self._name} copies".replace(" ", "-")
         copies = write_copies(place, part.pixels, ground.plan, ground.progress)
         return Part(copies.pixels, part.targets[copies.origin])
 

@@ -88,7 +88,7 @@ class Told:
     [
         ((0.2, 0.2, 5.0, 5.0), [True, False]),
         ((0.0, 1.0, 1.0, 5.0), [True, True, False]),
-        ((0.0, 0.5, 1.2, 5.0), [True, True, True, True]),
+        ((-0.8, -0.3, 0.3, 0.8), [True, True, True, True]),
         ((1.0, 0.0, 5.0, 5.0), [True, False]),
     ],
 )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, insert, select, true
+from sqlalchemy import Column, ColumnElement, Connection, Select, delete, insert, select, true
 
 from evidence import schema
 from evidence.controlled import controlled
@@ -85,12 +85,12 @@ def runs(store: Store) -> tuple[RunRecord, ...]:
 
 
 def record_run(store: Store, record: RunRecord) -> None:
-    """Keep one training.
+    """Keep one training; one that failed before is replaced by how it ended.
 
     Raises
     ------
     EvidenceError
-        A run of this id is there already.
+        A finished run of this id is there already.
     """
     row = record.model_dump(exclude={"schema_version", "metrics"})
     metrics = [
@@ -99,10 +99,15 @@ def record_run(store: Store, record: RunRecord) -> None:
         for metric, interval in values.items()
     ]
     with store.begin() as connection:
-        known = select(schema.run.c.run_id).where(schema.run.c.run_id == record.run_id)
-        if connection.execute(known).first() is not None:
+        of_run = schema.run.c.run_id == record.run_id
+        status = connection.execute(select(schema.run.c.status).where(of_run)).scalar()
+        if status == "finished":
             msg = f"run {record.run_id} is recorded already"
             raise EvidenceError(msg)
+        if status is not None:
+            metrics_of_run = schema.run_metric.c.run_id == record.run_id
+            connection.execute(delete(schema.run_metric).where(metrics_of_run))
+            connection.execute(delete(schema.run).where(of_run))
         connection.execute(insert(schema.run), row)
         if metrics:
             connection.execute(insert(schema.run_metric), metrics)

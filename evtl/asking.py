@@ -68,9 +68,13 @@ def question(options: TaskOptions, corpus: Corpus, images: "ImageSet | None" = N
     )
 
 
-def class_sizes(images: "ImageSet") -> tuple[int, ...]:
-    """Images of each class, in the order of the classes."""
-    return tuple(images.labels.count(name) for name in images.classes)
+def class_sizes(images: "ImageSet") -> tuple[int, ...] | None:
+    """Images of each class or label, in their order; None of a number."""
+    if images.target == "number":
+        return None
+    several = images.target == "multi_label"
+    names = [name for label in images.labels for name in (label.split("|") if several else [label])]
+    return tuple(names.count(name) for name in images.classes)
 
 
 def task_profile(options: TaskOptions) -> TaskProfile:
@@ -144,16 +148,12 @@ def seen(images: "ImageSet", options: TaskOptions) -> TaskOptions:
     RecommendationError
         The options contradict the data.
     """
-    if options.task == "regression":
-        msg = (
-            f"--task regression: the data hold {len(images.classes)} classes, not numbers, and "
-            "training a number is not carried out yet; leave the option out"
-        )
-        raise RecommendationError(msg)
-    n_images, n_classes = len(images.files), len(images.classes)
+    number = images.target == "number"
+    n_images, n_classes = len(images.files), None if number else len(images.classes)
     stated = (("--n", options.n_images, n_images), ("--classes", options.n_classes, n_classes))
     for option, said, found in stated:
         if said is not None and said != found:
-            msg = f"{option} says {said}, the data hold {found}; leave the option out"
+            msg = f"{option} says {said}, the data hold {found or 'numbers'}; leave the option out"
             raise RecommendationError(msg)
-    return replace(options, n_images=n_images, n_classes=n_classes)
+    task = "regression" if number else options.task
+    return replace(options, n_images=n_images, n_classes=n_classes, task=task)

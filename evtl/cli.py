@@ -1,14 +1,11 @@
 """The command line: parse, call one service, render."""
 
-import csv
-import io
-import json
 import os
 import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -45,9 +42,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Device = Literal["auto", "cuda", "cpu"]
-DeviceOption = Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")]
 
 
 def _version(wanted: bool) -> None:
@@ -163,115 +157,11 @@ def sql(
         typer.echo(f"only the first {len(result.rows)} rows are shown; add a LIMIT", err=True)
 
 
-@app.command()
-def train(
-    data: Annotated[Path, typer.Argument(help="Folder of class folders, or with a CSV.")],
-    modality: ModalityOption = None,
-    n: NumberOption = None,
-    anatomy: AnatomyOption = None,
-    classes: ClassesOption = None,
-    task: TaskOption = "classification",
-    augmented_n: AugmentedOption = None,
-    goal: GoalOption = "balanced",
-    candidates: CandidatesOption = None,
-    approaches: ApproachesOption = None,
-    available: AvailableOption = False,
-    plan: Annotated[Path | None, typer.Option(help="Carry out this plan instead.")] = None,
-    device: DeviceOption = "auto",
-    epochs: Annotated[int | None, typer.Option(help="Epochs of fine-tuning.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of split, training and bootstrap.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder; default runs/<id>.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Recommend and train at once on a folder of images.
-
-    DATA holds one folder per class, or a CSV with the columns file,label[,group][,split].
-
-    Example: evtl train my-images --modality ultrasound --anatomy breast
-    """
-    from evtl.progress import progress_bar  # noqa: PLC0415  (rich only where a bar is drawn)
-
-    options = TaskOptions(
-        modality, n, anatomy, classes, task, augmented_n, goal, candidates, approaches, available
-    )
-    with progress_bar() as progress:
-        result, folder = services.train(
-            data, options, plan, seed=seed, epochs=epochs, device=device, out=out,
-            progress=progress,
-        )  # fmt: skip
-    if as_json:
-        typer.echo(result.model_dump_json(indent=2))
-        return
-    typer.echo(f"Backbone: {result.backbone} ({result.weights.partition(' sha256')[0]})")
-    if result.fallback_reason:
-        typer.echo(f"  instead of {result.backbone_recommended}: {result.fallback_reason}")
-    typer.echo(f"Approach: {result.approach}, head {result.head} ({result.head_setting})")
-    counts = ", ".join(f"{part} {count}" for part, count in sorted(result.n_per_part.items()))
-    typer.echo(f"Images: {result.n_images} ({counts}), classes {', '.join(result.classes)}")
-    typer.echo(render.metrics(result.model_dump()["metrics"]))
-    for warning in result.warnings:
-        typer.echo(f"Mind: {warning}")
-    if epochs is not None and result.approach.startswith("feature_extractor"):
-        typer.echo("Mind: --epochs was not used: a frozen backbone sees every image once")
-    typer.echo(f"{result.seconds:.0f} s on {result.device}. Run folder: {folder.path}")
-
-
-@app.command()
-def predict(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
-    images: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
-    form: Annotated[Literal["csv", "json"], typer.Option("--format")] = "csv",
-    device: DeviceOption = "auto",
-) -> None:
-    """Apply a trained model to images: the probability of each class.
-
-    Example: evtl predict runs/20260101T120000000000Z-1a2b3c4d new.png --format json
-    """
-    found = services.predict(run, images, device=device)
-    if form == "json":
-        rows = [prediction.model_dump() for prediction in found]
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-        return
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "predicted", *(f"p_{name}" for name in found[0].probabilities)])
-    writer.writerows([p.file, p.predicted, *p.probabilities.values()] for p in found)
-    typer.echo(text.getvalue(), nl=False)
-
-
-@app.command()
-def runs(as_json: JsonOption = False) -> None:
-    """List the trainings recorded in the store, oldest first.
-
-    Example: evtl runs
-    """
-    records = services.runs()
-    if as_json:
-        typer.echo(json.dumps([record.model_dump() for record in records], indent=2))
-    elif records:
-        typer.echo(render.runs(records))
-    else:
-        typer.echo("no run is recorded yet; train one: evtl train DATA --modality ...")
-
-
-@app.command("sample-data")
-def sample_data(
-    folder: Annotated[Path, typer.Argument(help="New folder.")],
-    n: Annotated[int, typer.Option("--n", help="Number of images.")] = 200,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same images.")] = 0,
-) -> None:
-    """Write a synthetic breast-ultrasound set, to try the software with.
-
-    Example: evtl sample-data sample --n 200 --seed 0
-    """
-    count = services.sample_data(folder, n_images=n, seed=seed)
-    typer.echo(f"{count} SYNTHETIC images written to {folder}")
-
-
 #: Module -> extra that brings it; every other one is for training.
 EXTRAS = {
     **dict.fromkeys(("bibtexparser", "matplotlib", "rispy", "statsmodels"), "review"),
     **dict.fromkeys(("psycopg", "sqlglot"), "postgres"),
+    **dict.fromkeys(("onnx", "onnx_ir", "onnxruntime", "onnxscript"), "export"),
 }
 
 

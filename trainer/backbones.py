@@ -254,12 +254,41 @@ def _in_order(backbone: PlannedBackbone, state: dict[str, Tensor]) -> dict[str, 
 
 def preprocessing(backbone: PlannedBackbone, network: nn.Module) -> Preprocessing:
     """Size and normalisation that the backbone's weights were trained with."""
+    if backbone.library == "timm":
+        config = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
+    else:
+        config = stated_config(backbone)
+    mean, std = tuple(config["mean"]), tuple(config["std"])
+    return Preprocessing(backbone.input_px, mean, std, config["interpolation"])
+
+
+def stated_config(backbone: PlannedBackbone) -> dict[str, Any]:
+    """What the publisher of the weights states of their input, without building the network.
+
+    Returns
+    -------
+    dict
+        ``mean``, ``std``, ``interpolation``, and ``crop_pct``: the share of the side that is cut
+        from the middle when the publisher measures, None for our own network.
+    """
     if backbone.library == "evtl":
-        return Preprocessing(backbone.input_px, lenet.MEAN, lenet.STD, lenet.INTERPOLATION)
+        return {
+            "mean": lenet.MEAN, "std": lenet.STD, "interpolation": lenet.INTERPOLATION,
+            "crop_pct": None,
+        }  # fmt: skip
     if backbone.library == "torchvision":
         steps = torchvision.models.get_model_weights(backbone.model).DEFAULT.transforms()
-        mean, std, interpolation = steps.mean, steps.std, steps.interpolation.value
-    else:
-        config = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
-        mean, std, interpolation = config["mean"], config["std"], config["interpolation"]
-    return Preprocessing(backbone.input_px, tuple(mean), tuple(std), interpolation)
+        return {
+            "mean": steps.mean, "std": steps.std, "interpolation": steps.interpolation.value,
+            "crop_pct": steps.crop_size[0] / steps.resize_size[0],
+        }  # fmt: skip
+    config = timm_config(backbone.model)
+    names = ("mean", "std", "interpolation", "crop_pct")
+    return {name: getattr(config, name) for name in names}
+
+
+def stated_preprocessing(backbone: PlannedBackbone) -> Preprocessing:
+    """Size and normalisation as stated, before the network is built."""
+    stated = stated_config(backbone)
+    mean, std = tuple(stated["mean"]), tuple(stated["std"])
+    return Preprocessing(backbone.input_px, mean, std, stated["interpolation"])

@@ -176,6 +176,8 @@ def _shown(values: Values, how: Dataset) -> Picture:
     kind = str(how.PhotometricInterpretation)
     if kind == "PALETTE COLOR":
         values = apply_color_lut(values, how)
+        if values.dtype == np.uint16 and values.max() > 255:
+            values = (values >> 8).astype(np.uint8)  # A palette of 16 bits spans them all.
     if values.ndim == 3:
         return _as_stored_or_spread(values, stored_8=values.dtype == np.uint8)
     inverted = kind == "MONOCHROME1"

@@ -1,5 +1,6 @@
-"""Classifiers on frozen features: fitted with scikit-learn, kept without pickles."""
+"""Heads on frozen features: fitted with scikit-learn, kept without pickles."""
 
+import math
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,140 +11,175 @@ import numpy as np
 import numpy.typing as npt
 import skops.io
 import torch
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.pipeline import Pipeline
 from torch import Tensor
 
 from evidence.vocabulary import Head
+from trainer.candidates import WEIGHING, Setup, candidates
 from trainer.errors import TrainingError
+from trainer.metrics import measure_weighted
+from trainer.targets import Encoded, Labels, Predictions
 
 Features = npt.NDArray[np.float32]
-Targets = npt.NDArray[np.int64]
-Probabilities = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
-#: Inverse regularisation strengths tried; chosen by log-loss on the validation part.
-STRENGTHS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0)
-SVM_STRENGTHS = (0.3, 1.0, 3.0, 10.0)
-N_TREES = 500
-#: Neighbours tried; with one or three a probability is too coarse to rank images by.
-N_NEIGHBOURS = (5, 15, 45)
-CALIBRATION_FOLDS = 3
-MAX_ITERATIONS = 2000
+#: Types of our own that a kept head may hold, beside scikit-learn's and numpy's.
+OUR_TYPES = frozenset({"trainer.grades.GradeChain", "trainer.grades.RankedGrades"})
 
 
 @dataclass(frozen=True)
 class Selection:
-    """A fitted head and how it was chosen."""
+    """A fitted head and how it was chosen.
+
+    Attributes
+    ----------
+    head : Pipeline
+        Fitted on training and validation part.
+    tried : tuple of dict
+        Each setting with its loss on the validation part.
+    validation : ndarray
+        Predictions of the validation part by the chosen setting fitted on the training part
+        alone: to calibrate or choose a threshold on, as the head itself has seen these images.
+    weighted : bool
+        Classes were weighed by inverse frequency.
+    """
 
     head: Pipeline
     chosen: str
     tried: tuple[dict[str, float | str], ...]
+    validation: Predictions
+    weighted: bool
 
 
 def fit_head(
-    head: Head, features: Features, targets: Targets, parts: Sequence[str], seed: int
+    head: Head,
+    features: Features,
+    targets: Encoded,
+    parts: Sequence[str],
+    seed: int,
+    *,
+    labels: Labels | None = None,
+    class_weights: bool = True,
 ) -> Selection:
     """Choose the regularisation on the validation part, then fit on training and validation.
 
     Parameters
     ----------
     head : str
-        ``linear`` (multinomial logistic regression), ``svm``, ``random_forest``, ``knn`` or
-        ``lda`` (with the shrinkage of Ledoit and Wolf 2004, doi:10.1016/S0047-259X(03)00096-4).
-    features, targets : ndarray, shapes (N, D) and (N,)
+        ``linear`` (logistic regression; ridge of a number), ``svm``, ``random_forest``, ``knn``,
+        ``lda`` (with the shrinkage of Ledoit and Wolf 2004, doi:10.1016/S0047-259X(03)00096-4) or
+        ``svr`` (of a number or of ranks of grades).
+    features, targets : ndarray, shapes (N, D) and (N,) or (N, C)
         Of all images; the test part is not looked at.
     parts : sequence of str, length N
         ``train``, ``validation`` or ``test``.
     seed : int
         Of the head.
+    labels : Labels or None
+        What `targets` mean; None for classes.
+    class_weights : bool
+        Weigh classes by inverse frequency where the head can.
+
+    Returns
+    -------
+    Selection
+        Least log-loss of the probabilities, or least root mean squared error, on validation.
+
+    Raises
+    ------
+    TrainingError
+        The head makes no sense for the target, or the training part lacks a class.
     """
+    names = labels or _numbered(targets)
     part = np.asarray(parts)
     train, validation, fitting = part == "train", part == "validation", part != "test"
+    weighted = class_weights and head in WEIGHING and names.target != "number"
+    smallest = _smallest(targets[train], names)
+    setup = Setup(names.target, seed, smallest, int(train.sum()), weighted)
     tried: list[dict[str, float | str]] = []
-    smallest = int(np.bincount(targets[train]).min())
-    for name, model in _candidates(head, seed, smallest, int(train.sum())).items():
+    best, least, held_out = "", math.inf, np.empty(0)
+    for name, model in candidates(head, setup).items():
         model.fit(features[train], targets[train])
-        loss = log_loss(targets[validation], model.predict_proba(features[validation]))
-        tried.append({"setting": name, "validation_log_loss": float(loss)})
-    best = str(min(tried, key=lambda row: row["validation_log_loss"])["setting"])
-    model = _candidates(head, seed, smallest, int(train.sum()))[best]
+        found = predict(model, features[validation])
+        loss_name, loss = _loss(targets[validation], found, names)
+        tried.append({"setting": name, loss_name: loss})
+        if not best or loss < least:
+            best, least, held_out = name, loss, found
+    model = candidates(head, setup)[best]
     model.fit(features[fitting], targets[fitting])
-    return Selection(model, best, tuple(tried))
+    return Selection(model, best, tuple(tried), held_out, weighted)
 
 
-def _candidates(head: Head, seed: int, smallest: int, n_train: int) -> dict[str, Pipeline]:
-    if head == "linear":
-        return {
-            f"C={c:g}": make_pipeline(
-                StandardScaler(),
-                LogisticRegression(C=c, max_iter=MAX_ITERATIONS, class_weight="balanced"),
-            )
-            for c in STRENGTHS
-        }
-    if head == "svm":
-        return {f"C={c:g}": _calibrated_svm(c, smallest) for c in SVM_STRENGTHS}
-    if head == "random_forest":
-        forest = RandomForestClassifier(
-            N_TREES, class_weight="balanced_subsample", random_state=seed, n_jobs=-1
+def predict(model: Any, features: Features) -> Predictions:
+    """Probabilities ``(N, C)``, or values ``(N,)`` of a head that was fitted to a number."""
+    of = getattr(model, "predict_proba", None) or model.predict
+    return np.asarray(of(features), dtype=np.float64)
+
+
+def _numbered(targets: Encoded) -> Labels:
+    return Labels(target="classes", names=tuple(str(n) for n in range(int(targets.max()) + 1)))
+
+
+def _loss(targets: Encoded, predictions: Predictions, labels: Labels) -> tuple[str, float]:
+    name = "rmse" if labels.target == "number" else "log_loss"
+    once = np.ones((1, len(targets)))
+    measured = measure_weighted(targets, predictions, labels, once)
+    return f"validation_{name}", float(measured.overall[name][0])
+
+
+def _smallest(targets: Encoded, labels: Labels) -> int:
+    """Images of the rarest class; of a label, on the smaller side."""
+    if labels.target == "number":
+        return len(targets)
+    if labels.target == "multi_label":
+        counts = np.minimum(targets.sum(0), len(targets) - targets.sum(0))
+    else:
+        counts = np.bincount(targets.astype(np.int64), minlength=len(labels.names))
+    rarest = int(counts.argmin())
+    if not counts[rarest]:
+        which = "either no or every" if labels.target == "multi_label" else "no"
+        msg = (
+            f"{which} training image is of {labels.names[rarest]!r}, which a head cannot learn so; "
+            "give more images of it, another split, or leave it out"
         )
-        return {f"trees={N_TREES}": make_pipeline(StandardScaler(), forest)}
-    if head == "knn":
-        return {
-            f"k={k}": make_pipeline(
-                StandardScaler(), KNeighborsClassifier(k, weights="distance", metric="cosine")
-            )
-            for k in sorted({min(k, n_train) for k in N_NEIGHBOURS})
-        }
-    if head == "lda":
-        machine = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
-        return {"shrinkage=auto": make_pipeline(StandardScaler(), machine)}
-    msg = f"head {head!r} is not carried out; allowed: linear, svm, random_forest, knn, lda"
-    raise TrainingError(msg)
-
-
-def _calibrated_svm(strength: float, smallest: int) -> Pipeline:
-    """Support vector machine with probabilities, calibrated by cross-validation."""
-    if smallest < 2:
-        msg = "a class has a single training image: an svm cannot be calibrated; use head linear"
         raise TrainingError(msg)
-    machine = SVC(C=strength, class_weight="balanced")
-    folds = min(CALIBRATION_FOLDS, smallest)
-    return make_pipeline(
-        StandardScaler(), CalibratedClassifierCV(machine, ensemble=False, cv=folds)
-    )
+    return int(counts[rarest])
 
 
-def as_linear_layer(model: Pipeline) -> tuple[Tensor, Tensor]:
-    """Scaler and logistic regression as one layer whose softmax gives the same probabilities.
+def as_linear_layer(model: Pipeline, labels: Labels | None = None) -> tuple[Tensor, Tensor]:
+    """Scaler and linear head as one layer, whose outputs `Labels.predict` reads alike.
+
+    Parameters
+    ----------
+    labels : Labels or None
+        Needed of a number, whose outputs are standardised.
 
     Returns
     -------
     tuple of Tensor
-        Weight ``(C, D)`` and bias ``(C,)``.
+        Weight ``(n_outputs, D)`` and bias ``(n_outputs,)``.
     """
-    scaler, regression = model[0], model[-1]
-    weight, bias = regression.coef_ / scaler.scale_, regression.intercept_
+    scaler, fitted = model[0], model[-1]
+    steps = getattr(fitted, "estimators_", [fitted])
+    rows = np.concatenate([np.atleast_2d(step.coef_) for step in steps])
+    bias = np.concatenate([np.atleast_1d(step.intercept_) for step in steps])
+    weight = rows / scaler.scale_
     bias = bias - weight @ scaler.mean_
-    if len(weight) == 1:  # binary: one row of log-odds against zero
+    if labels is not None and labels.target == "number":
+        weight, bias = weight / labels.spread, (bias - labels.centre) / labels.spread
+    elif fitted is steps[0] and len(weight) == 1:  # binary: one row of log-odds against zero
         weight = np.concatenate([np.zeros_like(weight), weight])
         bias = np.concatenate([np.zeros_like(bias), bias])
     return torch.tensor(weight, dtype=torch.float32), torch.tensor(bias, dtype=torch.float32)
 
 
 def save_head(model: Pipeline, path: Path) -> None:
-    """Keep a scikit-learn head as a skops file, which holds data and type names, no code."""
+    """Keep a head as a skops file, which holds data and type names, no code."""
     skops.io.dump(model, path)
 
 
 def load_head(path: Path) -> Any:
-    """Read a head; refuse a file that names any type beyond scikit-learn's and numpy's.
+    """Read a head; refuse a file that names any type beyond scikit-learn's, numpy's and ours.
 
     Raises
     ------
@@ -152,10 +188,14 @@ def load_head(path: Path) -> Any:
     """
     try:
         unknown = skops.io.get_untrusted_types(file=path)
-        if foreign := [name for name in unknown if not name.startswith(("sklearn.", "numpy."))]:
+        if foreign := [name for name in unknown if not _is_known(name)]:
             msg = f"{path.name} names types that no head of ours has: {', '.join(foreign)}"
             raise TrainingError(msg)
         return skops.io.load(path, trusted=unknown)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         msg = f"{path.name} cannot be read as a head: {error}"
         raise TrainingError(msg) from error
+
+
+def _is_known(name: str) -> bool:
+    return name.startswith(("sklearn.", "numpy.")) or name in OUR_TYPES

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -62,6 +62,8 @@ class ImageSet:
         Of ordinal grades, lowest first; else empty.
     scalings : tuple of str
         How each image came to 8 bits; empty until `readable` has looked.
+    alike : tuple of str or None
+        Images of one name are near-duplicates (`trainer.near_duplicates`); None: not looked for.
     """
 
     root: Path
@@ -74,6 +76,7 @@ class ImageSet:
     target: Target = "classes"
     order: tuple[str, ...] = ()
     scalings: tuple[str, ...] = ()
+    alike: tuple[str, ...] | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -127,15 +130,16 @@ class ImageSet:
             splits=None if self.splits is None else of(self.splits),
             digests=of(self.digests),
             scalings=of(self.scalings) if self.scalings else (),
+            alike=None if self.alike is None else of(self.alike),
         )
 
     def units(self) -> tuple[str, ...]:
-        """What a split keeps whole: groups, joined where they share a file; else files.
+        """What a split keeps whole: groups and near-duplicates, joined where they share a file.
 
         Frames of a file, and copies of it, count as the file.
         """
         files = tuple(digest.partition("#")[0] for digest in self.digests)
-        if self.groups is None:
+        if self.groups is None and self.alike is None:
             return files
         joined: dict[str, str] = {}
 
@@ -144,9 +148,16 @@ class ImageSet:
                 unit = joined[unit]
             return unit
 
-        for group, file in zip(self.groups, files, strict=True):
-            joined[root(f"file {file}")] = root(f"group {group}")
-        return tuple(root(f"group {group}") for group in self.groups)
+        for file, *names in zip(files, *self._joining(), strict=True):
+            for name in names:
+                joined[root(f"file {file}")] = root(name)
+        return tuple(root(f"file {file}") for file in files)
+
+    def _joining(self) -> Iterator[list[str]]:
+        """Names that hold images together, beside their files."""
+        for kind, names in (("group", self.groups), ("alike", self.alike)):
+            if names is not None:
+                yield [f"{kind} {name}" for name in names]
 
     def contradictions(self) -> int:
         """How many images have an identical file under another label."""

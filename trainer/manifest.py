@@ -218,3 +218,15 @@ def _is_dicom(path: Path) -> bool:
             return stream.read(MAGIC_AT + len(MAGIC))[MAGIC_AT:] == MAGIC
     except OSError:
         return False
+
+
+def read_other_columns(path: Path, read: frozenset[str]) -> dict[str, dict[str, str]]:
+    """Columns of a manifest beside those that are `read` already: of each, values by file."""
+    header, delimiter = _header(text := path.read_text(encoding="utf-8-sig"))
+    found: dict[str, dict[str, str]] = {name: {} for name in header if name not in read}
+    for _, cells in _cells(text, delimiter):
+        by_name = dict(zip(header, (cell.strip() for cell in cells), strict=False))
+        file = str(PurePosixPath(by_name["file"].replace("\\", "/")))
+        for name in found:
+            found[name][file] = by_name.get(name, "")
+    return found

@@ -7,16 +7,21 @@ from functools import cache
 from typing import NamedTuple
 
 import timm
+import torch
 
 from evidence.backbone_names import BackboneNames
 from evidence.records import Backbone
 from evidence.shipped import shipped
 from recommender.plan import PlannedBackbone
 from trainer.errors import TrainingError
+from trainer.lenet import INPUT_PX
 from trainer.weights import timm_config
 
 #: Before the name of a timm model on the hub.
 HUB_PREFIXES = ("hf-hub:timm/", "hf_hub:timm/", "timm/")
+#: Name of our own network.
+LENET = "LeNet-5"
+NO_STAND_IN = "no library has it, and no nearest network is named"
 
 
 class Resolved(NamedTuple):
@@ -49,10 +54,11 @@ def stand_ins() -> Mapping[str, StandIn]:
 def _shipped() -> Mapping[str, tuple[str, str]]:
     """Backbone -> library and architecture in the shipped corpus."""
     with (shipped("data") / "backbones.csv").open(encoding="utf-8", newline="") as stream:
-        return {
+        found = {
             row["backbone"]: (row["library"], _architecture(row["model"]))
             for row in csv.DictReader(stream)
         }
+    return found | {LENET: ("evtl", stand_ins()[LENET].model)}
 
 
 def planned_backbone(text: str, backbones: Sequence[Backbone]) -> Resolved:
@@ -76,34 +82,61 @@ def planned_backbone(text: str, backbones: Sequence[Backbone]) -> Resolved:
     ------
     EvtlError
         The name is unknown or may mean several; nothing can stand in for it; or the model takes
-        no square images.
+        no square images or gives no row of features of one.
     """
-    name = _without_prefix(text.strip())
+    backbone = known_backbone(text, backbones)
+    if backbone is None:
+        other = _timm_backbone(text, backbones)
+        _check_features(other)
+        return Resolved(other)
+    if backbone.library:
+        return Resolved(PlannedBackbone.of(backbone))
+    row = stand_ins().get(backbone.name)
+    if row is None or not row.library:
+        why = row.reason if row else NO_STAND_IN
+        msg = f"{backbone.name} cannot be trained: {why}; evtl backbones lists what can"
+        raise TrainingError(msg)
+    trained = stand_in(row, backbones)
+    return Resolved(trained, f"{trained.name} in place of {backbone.name}: {row.reason}")
+
+
+def known_backbone(text: str, backbones: Sequence[Backbone]) -> Backbone | None:
+    """The backbone of the store that a name means; None for any other, and for other weights.
+
+    Raises
+    ------
+    UnknownBackboneError
+        The name may mean several backbones.
+    """
+    name = _without_prefix(text)
     if "." in name and timm.is_model(_architecture(name)):
-        return Resolved(_timm_backbone(name, backbones))
+        return _carried_out_by("timm", name, backbones)
     found = BackboneNames(backbones).find(text)
-    if found is not None and found.known:
-        (backbone,) = (each for each in backbones if each.name == found.name)
-        if backbone.library:
-            return Resolved(PlannedBackbone.of(backbone))
-        return _nearest(backbone.name, backbones)
-    if timm.is_model(name):
-        return Resolved(_timm_backbone(name, backbones))
-    raise TrainingError(_unknown(text, name, backbones))
+    if found is None or not found.known:
+        return None
+    return next(each for each in backbones if each.name == found.name)
+
+
+def _carried_out_by(library: str, model: str, backbones: Sequence[Backbone]) -> Backbone | None:
+    found = (each for each in backbones if (each.library, each.model) == (library, model))
+    return next(found, None)
 
 
 def _without_prefix(text: str) -> str:
-    prefix = next((p for p in HUB_PREFIXES if text.startswith(p)), "")
-    return text.removeprefix(prefix)
+    name = text.strip()
+    prefix = next((each for each in HUB_PREFIXES if name.startswith(each)), "")
+    return name.removeprefix(prefix)
 
 
-def _timm_backbone(name: str, backbones: Sequence[Backbone]) -> PlannedBackbone:
+def _timm_backbone(text: str, backbones: Sequence[Backbone]) -> PlannedBackbone:
     """A timm model, with the tag of timm's default weights where the name has none."""
+    name = _without_prefix(text)
+    if not timm.is_model(_architecture(name)):
+        raise TrainingError(_unknown(text, name, backbones))
     config = timm_config(name)
     tag = "" if "." in name or not config.tag else f".{config.tag}"
     model = name + tag
-    known = (b for b in backbones if (b.library, b.model) == ("timm", model))
-    if (backbone := next(known, None)) is not None:
+    if (backbone := _carried_out_by("timm", model, backbones)) is not None:
         return PlannedBackbone.of(backbone)
     _, height, width = config.input_size
     if height != width:
@@ -112,22 +145,21 @@ def _timm_backbone(name: str, backbones: Sequence[Backbone]) -> PlannedBackbone:
     return PlannedBackbone(name=model, library="timm", model=model, input_px=height)
 
 
-def _nearest(name: str, backbones: Sequence[Backbone]) -> Resolved:
-    row = stand_ins().get(name)
-    if row is None or not row.library:
-        why = row.reason if row else "no library has it, and no nearest network is named"
-        msg = f"{name} cannot be trained: {why}; evtl backbones lists what can"
+def _check_features(backbone: PlannedBackbone) -> None:
+    """Encoders of language models give a row for each patch, which no head here takes."""
+    with torch.device("meta"), torch.no_grad():
+        network = timm.create_model(backbone.model, num_classes=0).eval()
+        shape = network(torch.zeros(1, 3, backbone.input_px, backbone.input_px)).shape
+    if len(shape) != 2:
+        msg = f"{backbone.model} gives {len(shape) - 1}-dimensional features of an image, not a row"
         raise TrainingError(msg)
-    trained = stand_in(row, backbones)
-    return Resolved(trained, f"{trained.name} in place of {name}: {row.reason}")
 
 
 def stand_in(row: StandIn, backbones: Sequence[Backbone]) -> PlannedBackbone:
     """The network of a row that names one."""
     if row.library == "evtl":
-        return PlannedBackbone(name="LeNet-5", library="evtl", model=row.model, input_px=32)
-    known = (b for b in backbones if (b.library, b.model) == (row.library, row.model))
-    if (backbone := next(known, None)) is not None:
+        return PlannedBackbone(name=LENET, library="evtl", model=row.model, input_px=INPUT_PX)
+    if (backbone := _carried_out_by(row.library, row.model, backbones)) is not None:
         return PlannedBackbone.of(backbone)
     return _timm_backbone(row.model, backbones)
 
@@ -156,7 +188,7 @@ def check_name(backbone: PlannedBackbone) -> None:
     """
     found = (backbone.library, _architecture(backbone.model))
     expected = _shipped().get(backbone.name)
-    if expected is None or expected == found or backbone.library == "evtl":
+    if expected is None or expected == found:
         return
     known = {where: name for name, where in _shipped().items() if where[0]}
     if expected[0] or found in known:

@@ -45,9 +45,10 @@ class Header(NamedTuple):
 class _Volume(NamedTuple):
     """Values ``(slices, H, W)``, seen from the feet: anterior on top, the right side left."""
 
-    values: npt.NDArray[np.generic]
+    values: npt.NDArray[Any]
     low: float
     high: float
+    scaling: str
 
 
 def is_nifti(beginning: bytes) -> bool:
@@ -93,7 +94,7 @@ def read_nifti(path: Path, number: int | None = None) -> Picture:
     near = np.clip([middle - 1, middle, middle + 1], 0, n_slices - 1)
     channels = spread(np.moveaxis(volume.values[near], 0, -1), volume.low, volume.high)
     several = number is None and n_slices > 1
-    return picture(channels, BY_VOLUME + (", middle slice" if several else ""))
+    return picture(channels, volume.scaling + (", middle slice" if several else ""))
 
 
 # Slices of one volume are mostly asked for one after the other.
@@ -105,12 +106,20 @@ def _volume(path: Path, _modified_ns: int, _size: int) -> _Volume:
         stream.read(1)  # At the end of a compressed file its checksum is compared.
     order, flips = _axes(image)
     first = raw.reshape((*_sides(image), -1))[..., 0]
-    seen = first.transpose(order)[:, :: flips[0], :: flips[1]]
+    seen, scaling = _filled(first.transpose(order)[:, :: flips[0], :: flips[1]])
     low, high = window_of(seen)
     # Percentiles take a positive slope away again; a negative one exchanges black and white.
     if float(image.dataobj.slope) < 0:
-        return _Volume(-seen.astype(np.float32), -high, -low)
-    return _Volume(seen, low, high)
+        return _Volume(-seen.astype(np.float32), -high, -low, scaling)
+    return _Volume(seen, low, high, scaling)
+
+
+def _filled(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], str]:
+    """Volumes with the least value where resampling left none, as it does outside of the body."""
+    finite = np.isfinite(values)
+    if finite.all() or not finite.any():
+        return values, BY_VOLUME
+    return np.where(finite, values, values[finite].min()), f"{BY_VOLUME}, holes black"
 
 
 def _stream(path: Path) -> BinaryIO:

@@ -1,65 +1,130 @@
-"""A finished run and new images -> probabilities."""
+"""A finished run and new images -> what its model says of each, a batch at a time."""
 
-from collections.abc import Sequence
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from pydantic import Field
 
 from evidence.records import Record
-from recommender.plan import PlannedBackbone
-from trainer import heads
-from trainer.backbones import Preprocessing, build_backbone, preprocessing
+from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError
-from trainer.features import choose_device, extract
-from trainer.finetune import Classifier
+from trainer.features import EXTRACTION_BATCH, batches
 from trainer.images import load_image
 from trainer.manifest import SUFFIXES
-from trainer.runs import RunFolder
+from trainer.targets import SEPARATOR, Labels, Predictions
+from trainer.trained import TrainedModel
+from trainer.weighted import THRESHOLD
+
+Pixels = npt.NDArray[np.uint8]
 
 
 class Prediction(Record):
-    """Probability of each class for one image, and the class that is most probable."""
+    """What a model says of one image.
+
+    Attributes
+    ----------
+    predicted : str
+        The most probable class; of several labels those given, joined by ``|``.
+    probabilities : dict
+        Of each class; empty where a number was learned.
+    value : float or None
+        The number, where one was learned.
+    problem : str
+        Why the image could not be read; all else is then empty.
+    """
 
     file: str
-    predicted: str
-    probabilities: dict[str, float]
+    predicted: str = ""
+    probabilities: dict[str, float] = Field(default_factory=dict)
+    value: float | None = None
+    problem: str = ""
 
 
-def predict(run: Path, paths: Sequence[Path], *, device: str = "auto") -> tuple[Prediction, ...]:
-    """Apply a finished run to images, or to every image below a folder.
+@dataclass(frozen=True)
+class _Decoded:
+    path: Path
+    pixels: Pixels | None
+    problem: str = ""
+
+
+def predict(
+    model: TrainedModel,
+    files: Sequence[Path],
+    device: torch.device,
+    seen: Callable[[Prediction, Pixels], None] = lambda _prediction, _pixels: None,
+) -> Iterator[Prediction]:
+    """Apply a model to images, in their order; an image that cannot be read tells why.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        From `trainer.trained.load_model`.
+    files : sequence of pathlib.Path
+        From `find_files`. Two batches are in memory at a time, however many there are.
+    device : torch.device
+        From `trainer.features.choose_device`.
+    seen : callable
+        Given each prediction with the pixels ``(px, px, 3)`` it was made of.
+    """
+    model.to(device)
+    for decoded in _decoded(files, model.steps):
+        read = [image.pixels for image in decoded if image.pixels is not None]
+        rows = iter(model.answers(np.stack(read), device) if read else ())
+        for image in decoded:
+            name = os.fsencode(image.path).decode(errors="replace")
+            if image.pixels is None:
+                yield Prediction(file=name, problem=image.problem)
+                continue
+            found = _prediction(model.labels, name, next(rows))
+            seen(found, image.pixels)
+            yield found
+
+
+def _prediction(labels: Labels, name: str, row: Predictions) -> Prediction:
+    if labels.target == "number":
+        return Prediction(file=name, value=round(float(row), 6))
+    if labels.target == "multi_label":
+        given = [label for label, p in zip(labels.names, row, strict=True) if p >= THRESHOLD]
+    else:
+        given = [labels.names[int(row.argmax())]]
+    probabilities = {label: round(float(p), 6) for label, p in zip(labels.names, row, strict=True)}
+    return Prediction(file=name, predicted=SEPARATOR.join(given), probabilities=probabilities)
+
+
+def _decoded(files: Sequence[Path], steps: Preprocessing) -> Iterator[list[_Decoded]]:
+    """Batches of decoded images; the next one is decoded while the last is worked on."""
+    with ThreadPoolExecutor() as pool:
+        waiting: deque[list[Future[_Decoded]]] = deque()
+        for part in batches(len(files), EXTRACTION_BATCH):
+            waiting.append([pool.submit(_decode, path, steps) for path in files[part]])
+            if len(waiting) > 1:
+                yield [pending.result() for pending in waiting.popleft()]
+        for last in waiting:
+            yield [pending.result() for pending in last]
+
+
+def _decode(path: Path, steps: Preprocessing) -> _Decoded:
+    try:
+        return _Decoded(path, load_image(path, steps))
+    except TrainingError as error:
+        return _Decoded(path, None, str(error).removeprefix(f"{path.name}: "))
+
+
+def find_files(paths: Sequence[Path]) -> list[Path]:
+    """Images of those names, and every image below those that are folders.
 
     Raises
     ------
     TrainingError
-        The run is not finished or its files are broken; an image cannot be read.
+        A name is neither, or a folder holds no image.
     """
-    folder = RunFolder(run)
-    result = folder.read_result()
-    if result.status != "finished" or result.planned_backbone is None:
-        msg = f"run {result.run_id} did not finish: {result.error}"
-        raise TrainingError(msg)
-    if folder.model_digest() != result.digests.get("model"):
-        msg = f"{run}: the model is not the one that the run wrote (its digest differs)"
-        raise TrainingError(msg)
-    files = _files(paths)
-    probabilities = _probabilities(folder, result.planned_backbone, files, device)
-    if probabilities.shape[1] != len(result.classes):
-        msg = f"{run}: result.json names {len(result.classes)} classes, the model has others"
-        raise TrainingError(msg)
-    return tuple(
-        Prediction(
-            file=str(path),
-            predicted=result.classes[int(row.argmax())],
-            probabilities={
-                name: round(float(p), 6) for name, p in zip(result.classes, row, strict=True)
-            },
-        )
-        for path, row in zip(files, probabilities, strict=True)
-    )
-
-
-def _files(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -74,37 +139,3 @@ def _files(paths: Sequence[Path]) -> list[Path]:
             msg = f"{path}: no such file or folder"
             raise TrainingError(msg)
     return found
-
-
-def _probabilities(
-    folder: RunFolder, backbone: PlannedBackbone, files: Sequence[Path], device: str
-) -> npt.NDArray[np.float64]:
-    network = build_backbone(backbone, None)
-    steps = preprocessing(backbone, network)
-    state = folder.read_model()
-    linear = "head.weight" in state
-    model = network
-    if linear:
-        n_classes, n_features = state["head.weight"].shape
-        model = Classifier(network, n_features, n_classes)
-    else:
-        state = {name.removeprefix("backbone."): tensor for name, tensor in state.items()}
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        msg = f"{folder.path / 'model.safetensors'} does not fit {backbone.name}: {error}"
-        raise TrainingError(msg) from error
-    pixels = np.stack([_named(path, steps) for path in files])
-    outputs = extract(model, pixels, steps, choose_device(device), lambda *_: None)
-    if linear:
-        shifted = np.exp(outputs - outputs.max(1, keepdims=True), dtype=np.float64)
-        return np.asarray(shifted / shifted.sum(1, keepdims=True))
-    return np.asarray(heads.load_head(folder.head_file).predict_proba(outputs), dtype=np.float64)
-
-
-def _named(path: Path, steps: Preprocessing) -> npt.NDArray[np.uint8]:
-    try:
-        return load_image(path, steps)
-    except TrainingError as error:
-        msg = f"{path.parent}: {error}"
-        raise TrainingError(msg) from error

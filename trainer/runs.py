@@ -3,23 +3,29 @@
 =====================  ==========================================================================
 file                   content
 =====================  ==========================================================================
+``begun.json``         `Begun`: which images, since when; what a resumed training needs
 ``plan.json``          the training plan, as carried out
-``split.csv``          ``file,label,group,part`` of every image
+``fingerprint.json``   what the images are (`trainer.fingerprint`)
+``split.csv``          ``file,label,group,part`` of every image; groups by a digest
 ``history.jsonl``      a line per epoch, or per setting of a head that was tried
+``folds.jsonl``        metrics of each further split, where the plan asks for several
 ``result.json``        a `RunResult`; of a failed run it says why
+``predictions.csv``    what the model says of every image
+``report.html``        all of it to look at
+``MODEL_CARD.md``      what the model is for, and how good it is
 ``model.safetensors``  the network, and its head where that is a linear layer
 ``head.skops``         any other head
 =====================  ==========================================================================
 """
 
+import contextlib
 import csv
 import hashlib
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 from safetensors import SafetensorError
@@ -30,10 +36,56 @@ from evidence.records import Record
 from evidence.vocabulary import Approach, Head
 from recommender.plan import PlannedBackbone, TrainingPlan
 from trainer.bootstrap import Interval
+from trainer.data_summary import DataSummary
 from trainer.errors import TrainingError
 from trainer.images import ImageSet
+from trainer.operating_point import OperatingPoint
+from trainer.replacing import replacing
+from trainer.targets import Labels
 
 MODEL_FILE = "model.safetensors"
+BEGUN_FILE = "begun.json"
+
+R = TypeVar("R", bound=Record)
+
+
+def digest_of(group: str) -> str:
+    """Short digest that stands for a group."""
+    return hashlib.sha256(group.encode()).hexdigest()[:12]
+
+
+class Begun(Record):
+    """What a training that was stopped has to know to go on.
+
+    Attributes
+    ----------
+    data : str
+        Folder of the images, absolute.
+    data_digest : str
+        `ImageSet.digest` of what was found there.
+    order : tuple of str
+        Of ordinal grades.
+    device : str
+        As asked for.
+    """
+
+    schema_version: Literal[1] = 1
+    run_id: str
+    started_at: str
+    data: str
+    data_digest: str
+    order: tuple[str, ...] = ()
+    device: str = "auto"
+
+
+class Resampled(Record):
+    """A metric over several resamples of the images: mean, standard deviation, extremes."""
+
+    n: int
+    mean: float
+    deviation: float
+    smallest: float
+    largest: float
 
 
 class RunResult(Record):
@@ -53,6 +105,20 @@ class RunResult(Record):
         Wall time of the whole training.
     peak_memory_mb : float or None
         What it took at most on its device (`trainer.memory.PeakMemory`); None where not known.
+    temperature : float or None
+        Logits are divided by it, so that probabilities are calibrated; None where they are not.
+    labels : Labels or None
+        What the outputs of the model mean; None for classes, of which `classes` says enough.
+    by_class : dict
+        Part -> class -> metric -> interval.
+    operating_point : OperatingPoint or None
+        Where the plan asks for a sensitivity.
+    resampled : dict
+        Metric -> its mean over further splits, where the plan asks for them.
+    data : DataSummary or None
+        What was noticed of the images.
+    n_resumed : int
+        How often the run was gone on with after it was stopped; `seconds` are those of the last.
     """
 
     schema_version: Literal[1] = 1
@@ -80,6 +146,13 @@ class RunResult(Record):
     warnings: tuple[str, ...] = ()
     error: str = ""
     peak_memory_mb: float | None = None
+    temperature: float | None = Field(default=None, gt=0)
+    labels: Labels | None = None
+    by_class: dict[str, dict[str, dict[str, Interval]]] = Field(default_factory=dict)
+    operating_point: OperatingPoint | None = None
+    resampled: dict[str, Resampled] = Field(default_factory=dict)
+    data: DataSummary | None = None
+    n_resumed: int = 0
 
 
 class RunFolder:
@@ -107,42 +180,97 @@ class RunFolder:
             raise TrainingError(msg) from error
         return cls(path)
 
+    @classmethod
+    def stopped(cls, path: Path) -> "RunFolder":
+        """The folder of a training that may be gone on with.
+
+        Raises
+        ------
+        TrainingError
+            No training was begun there.
+        """
+        if not (path / BEGUN_FILE).is_file():
+            msg = (
+                f"{path} holds no training that was begun ({BEGUN_FILE} is missing): start it anew"
+            )
+            raise TrainingError(msg)
+        return cls(path)
+
+    def write_begun(self, begun: Begun) -> None:
+        """Keep what a resumed training needs; the first file of a run."""
+        self.write(BEGUN_FILE, begun.model_dump_json(indent=2))
+
+    def read_begun(self) -> Begun:
+        """What a resumed training needs.
+
+        Raises
+        ------
+        TrainingError
+            The file is missing or broken.
+        """
+        return self._read(BEGUN_FILE, Begun)
+
     def write_plan(self, plan: TrainingPlan) -> None:
         """Keep the plan as carried out."""
-        self._replace("plan.json", plan.model_dump_json(indent=2).encode())
+        self.write("plan.json", plan.model_dump_json(indent=2))
 
     def write_split(self, images: ImageSet, parts: Sequence[str]) -> None:
         """Keep which image is in which part."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["file", "label", "group", "part"])
-        groups = images.groups or [""] * len(parts)
+        # A group is often called like its patient.
+        groups = [digest_of(group) for group in images.groups or ()] or [""] * len(parts)
         writer.writerows(zip(images.files, images.labels, groups, parts, strict=True))
-        self._replace("split.csv", text.getvalue().encode())
+        self.write("split.csv", text.getvalue())
 
-    def append_history(self, line: Mapping[str, Any]) -> None:
-        """Add a line, at once readable."""
+    def append(self, name: str, line: Mapping[str, Any]) -> None:
+        """Add a line of JSON to a file, at once readable."""
         try:
-            with (self.path / "history.jsonl").open("a", encoding="utf-8") as stream:
+            with (self.path / name).open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(line) + "\n")
         except OSError as error:
-            msg = f"{self.path / 'history.jsonl'} cannot be written: {error.strerror}"
+            msg = f"{self.path / name} cannot be written: {error.strerror}"
             raise TrainingError(msg) from error
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        """Whole lines of a file that grows; the last may have been cut off by a kill."""
+        path = self.path / name
+        if not path.is_file():
+            return []
+        found = []
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            with contextlib.suppress(ValueError):
+                found.append(json.loads(line))
+        return found
+
+    def rewrite(self, name: str, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Set a file that grows to what is known to be true."""
+        self.write(name, "".join(json.dumps(line) + "\n" for line in lines))
 
     def write_result(self, result: RunResult) -> None:
         """Keep the result."""
-        self._replace("result.json", result.model_dump_json(indent=2).encode())
+        self.write("result.json", result.model_dump_json(indent=2))
 
     def write_model(self, state: Mapping[str, Tensor]) -> None:
         """Keep the network's tensors."""
-        draft = self.path / ".model.safetensors.tmp"
         try:
-            save_file({name: tensor.cpu().contiguous() for name, tensor in state.items()}, draft)
-            draft.replace(self.path / MODEL_FILE)
+            with replacing(self.path / MODEL_FILE) as draft:
+                content = {name: tensor.cpu().contiguous() for name, tensor in state.items()}
+                save_file(content, draft)
         except (OSError, SafetensorError) as error:
-            draft.unlink(missing_ok=True)
             msg = f"the model cannot be written to {self.path}: {error}"
             raise TrainingError(msg) from error
+
+    def read_plan(self) -> TrainingPlan:
+        """The plan that is carried out.
+
+        Raises
+        ------
+        TrainingError
+            The file is missing or broken.
+        """
+        return self._read("plan.json", TrainingPlan)
 
     def read_result(self) -> RunResult:
         """Read the result.
@@ -152,14 +280,23 @@ class RunFolder:
         TrainingError
             The folder is no run, or not finished.
         """
+        return self._read("result.json", RunResult)
+
+    def finished(self) -> RunResult | None:
+        """The result of a training that finished; None of any other."""
+        if not (self.path / "result.json").is_file():
+            return None
+        result = self.read_result()
+        return result if result.status == "finished" else None
+
+    def _read(self, name: str, kind: type[R]) -> R:
         try:
-            text = (self.path / "result.json").read_text(encoding="utf-8")
-            return RunResult.model_validate_json(text)
+            return kind.model_validate_json((self.path / name).read_text(encoding="utf-8"))
         except OSError as error:
-            msg = f"{self.path} is no run folder: result.json: {error.strerror}"
+            msg = f"{self.path} is no run folder: {name}: {error.strerror}"
             raise TrainingError(msg) from error
         except (ValidationError, UnicodeDecodeError) as error:
-            msg = f"{self.path / 'result.json'} cannot be read: {str(error)[:300]}"
+            msg = f"{self.path / name} cannot be read: {str(error)[:300]}"
             raise TrainingError(msg) from error
 
     def read_model(self) -> dict[str, Tensor]:
@@ -199,15 +336,17 @@ class RunFolder:
         """Where a head that is no linear layer is kept."""
         return self.path / "head.skops"
 
-    def _replace(self, name: str, content: bytes) -> None:
-        draft = self.path / f".{name}.tmp"
+    def write(self, name: str, text: str) -> None:
+        """Keep a file, whole or not at all.
+
+        Raises
+        ------
+        TrainingError
+            The disk is full or does not allow it.
+        """
         try:
-            with draft.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            draft.replace(self.path / name)
+            with replacing(self.path / name) as draft:
+                draft.write_text(text, encoding="utf-8")
         except OSError as error:
-            draft.unlink(missing_ok=True)
             msg = f"{self.path / name} cannot be written: {error.strerror}"
             raise TrainingError(msg) from error

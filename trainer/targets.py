@@ -76,7 +76,8 @@ class Labels(Record):
             msg = f"an order of grades is for the target ordinal; the target is {target}"
             raise TrainingError(msg)
         names = _NAMES[target](labels, tuple(order))
-        if len(names) < (2 if target in {"classes", "ordinal"} else 1):
+        # A single label would be two classes: those that have it and the others.
+        if len(names) < (1 if target == "number" else 2):
             found = ", ".join(sorted(set(labels))) or "none"
             msg = f"there is nothing to tell apart for the target {target}; found {found}"
             raise TrainingError(msg)
@@ -167,12 +168,15 @@ class Labels(Record):
         return area(targets.astype(np.int64), predictions)
 
 
+def grade_probabilities(conditional: Predictions) -> Predictions:
+    """Probability of each grade ``(N, C)`` from "worse than k, given k or worse" ``(N, C - 1)``."""
+    return np.asarray(_grades(torch.from_numpy(conditional)))
+
+
 def _grades(conditional: Tensor) -> Tensor:
-    """Probability of each grade ``(N, C)`` from "worse than k, given k or worse"."""
-    worse = conditional.cumprod(1)
-    ones = torch.ones_like(worse[:, :1])
-    at_least = torch.cat([ones, worse], 1)
-    # The product form keeps what a difference of two numbers close to 1 would lose.
+    ones = torch.ones_like(conditional[:, :1])
+    at_least = torch.cat([ones, conditional.cumprod(1)], 1)
+    # A product keeps what a difference of two numbers close to 1 would lose.
     return at_least * torch.cat([1 - conditional, ones], 1)
 
 

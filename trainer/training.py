@@ -1,58 +1,52 @@
-"""Carry out a plan on images: choose weights, split, train, measure, keep everything."""
+"""Carry out a plan on images: choose weights, prepare, fit, measure, keep everything."""
 
 import contextlib
 import hashlib
 import platform
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor, nn
 
 from evidence.errors import EvtlError
 from recommender.plan import TrainingPlan
 from trainer import heads
-from trainer.backbones import (
-    Chosen,
-    Preprocessing,
-    build_backbone,
-    choose_backbone,
-    preprocessing,
-)
-from trainer.bootstrap import Interval
+from trainer.backbones import choose_backbone, stated_preprocessing
+from trainer.checkpoint import Checkpoint
 from trainer.errors import TrainingError
-from trainer.features import choose_device, describe_device, extract
-from trainer.finetune import Classifier, Part, count_features, fine_tune, logits_of
-from trainer.images import ImageSet, Progress, decode
+from trainer.features import choose_device, describe_device
+from trainer.fingerprint import fingerprint
+from trainer.fitting import CHECKPOINT_FILE, Fitted, Work, fit
+from trainer.images import ImageSet, Progress
+from trainer.measuring import measured, summed_up, values
 from trainer.memory import PeakMemory, keep_freed_memory
-from trainer.metrics import evaluate, positive_class
-from trainer.runs import RunFolder, RunResult
-from trainer.splits import SPLITS, crossing, split_images
+from trainer.metrics import positive_class
+from trainer.predictions_file import PREDICTIONS_FILE, Predicted, write_predictions
+from trainer.preparation import prepare, with_parts
+from trainer.runs import Begun, RunFolder, RunResult
+from trainer.splits import resamples
 
 VERSIONED = ("evtl", "numpy", "scikit-learn", "timm", "torch", "torchvision")
-Pixels = npt.NDArray[np.uint8]
-Probabilities = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class _Job:
-    """What every step of one training needs."""
+class Training:
+    """A training that was begun, now or before it was stopped."""
 
     plan: TrainingPlan
     images: ImageSet
-    parts: Sequence[str]
     folder: RunFolder
-    device: torch.device
+    begun: Begun
+    n_resumed: int
     progress: Progress
-    chosen: Chosen
+    started: float
 
 
 def new_run_id(now: datetime, plan: TrainingPlan, images: ImageSet) -> str:
@@ -61,16 +55,19 @@ def new_run_id(now: datetime, plan: TrainingPlan, images: ImageSet) -> str:
     return f"{now:%Y%m%dT%H%M%S%fZ}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
 
-def train(
+def _nothing(_stage: str, _done: int, _total: int) -> None:
+    """Progress that nobody looks at."""
+
+
+def begin(
     plan: TrainingPlan,
     images: ImageSet,
     out: Path | None = None,
     *,
     device: str = "auto",
-    progress: Progress = lambda _stage, _done, _total: None,
-    record: Callable[[RunResult, RunFolder], None] = lambda _result, _folder: None,
-) -> tuple[RunResult, RunFolder]:
-    """Train what the plan says and measure it on images that training never saw.
+    progress: Progress = _nothing,
+) -> Training:
+    """A run folder with all that the training needs, should it be stopped.
 
     Parameters
     ----------
@@ -84,6 +81,41 @@ def train(
         ``auto``, ``cpu`` or ``cuda``.
     progress : callable
         Told of each stage: name, done, total.
+
+    Raises
+    ------
+    TrainingError
+        The folder is not empty or cannot be written.
+    """
+    now, started = datetime.now(UTC), time.perf_counter()
+    run_id = new_run_id(now, plan, images)
+    folder = RunFolder.create(out or Path("runs") / run_id)
+    begun = Begun(
+        run_id=run_id,
+        started_at=now.isoformat(timespec="microseconds"),
+        data=str(images.root.resolve()),
+        data_digest=images.digest,
+        order=images.order,
+        device=device,
+    )
+    folder.write_plan(plan)
+    folder.write_begun(begun)
+    return Training(plan, images, folder, begun, 0, progress, started)
+
+
+def train(
+    plan: TrainingPlan,
+    images: ImageSet,
+    out: Path | None = None,
+    *,
+    device: str = "auto",
+    progress: Progress = _nothing,
+    record: Callable[[RunResult, RunFolder], None] = lambda _result, _folder: None,
+) -> tuple[RunResult, RunFolder]:
+    """Train what the plan says and measure it on images that training never saw.
+
+    Parameters are those of `begin`, and
+
     record : callable
         Given the result once it is in the run folder, of a failed run too.
 
@@ -96,12 +128,83 @@ def train(
     TrainingError
         Data, weights or device do not allow it; ``result.json`` of the run says why.
     """
-    now, started = datetime.now(UTC), time.perf_counter()
-    run_id = new_run_id(now, plan, images)
-    folder = RunFolder.create(out or Path("runs") / run_id)
+    return carry_out(begin(plan, images, out, device=device, progress=progress), record)
+
+
+def resume(
+    path: Path, read: Callable[[Begun, TrainingPlan], ImageSet], progress: Progress = _nothing
+) -> Training:
+    """A training that was stopped, to be gone on with.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Its run folder.
+    read : callable
+        Gives the images.
+
+    Raises
+    ------
+    TrainingError
+        No training was begun there, or the images are not those that it was begun with.
+    """
+    folder = RunFolder.stopped(path)
+    begun, plan = folder.read_begun(), folder.read_plan()
+    images = read(begun, plan)
+    if images.digest != begun.data_digest:
+        msg = (
+            f"{begun.data} does not hold what {path} was begun with: files, labels or groups have "
+            "changed; put them back, or train anew"
+        )
+        raise TrainingError(msg)
+    n = len(folder.lines("resumed.jsonl")) + 1
+    folder.append("resumed.jsonl", {"at": datetime.now(UTC).isoformat(timespec="seconds")})
+    return Training(plan, images, folder, begun, n, progress, time.perf_counter())
+
+
+def carry_out(
+    training: Training,
+    record: Callable[[RunResult, RunFolder], None],
+    notes: tuple[str, ...] = (),
+) -> tuple[RunResult, RunFolder]:
+    """Train, measure, keep.
+
+    Parameters
+    ----------
+    record : callable
+        Given the result once it is in the run folder, of a failed run too.
+    notes : tuple of str
+        What is to be said of the plan.
+
+    Raises
+    ------
+    TrainingError
+        Data, weights or device do not allow it; ``result.json`` of the run says why.
+    """
+    folder = training.folder
+    try:
+        found = _carried_out(training, notes)
+    except BaseException as error:
+        reason = str(error) if isinstance(error, EvtlError) else f"{type(error).__name__}: {error}"
+        result = _result(training, {}, status="failed", error=reason)
+        # On a full disk the reason cannot be kept either; what went wrong first is raised.
+        with contextlib.suppress(EvtlError):
+            folder.write_result(result)
+            record(result, folder)
+        raise
+    result = _result(training, found, status="finished")
+    folder.write_result(result)
+    Checkpoint(folder.path / CHECKPOINT_FILE).discard()
+    record(result, folder)
+    return result, folder
+
+
+def _result(training: Training, found: dict[str, Any], **how: str) -> RunResult:
+    plan, images = training.plan, training.images
     base: dict[str, Any] = {
-        "run_id": run_id,
-        "started_at": now.isoformat(timespec="microseconds"),
+        "run_id": training.begun.run_id,
+        "started_at": training.begun.started_at,
+        "seconds": round(time.perf_counter() - training.started, 2),
         "backbone_recommended": plan.backbone.name,
         "approach": plan.approach,
         "head": plan.head,
@@ -109,142 +212,94 @@ def train(
         "n_images": len(images.files),
         "classes": images.classes,
         "versions": {"python": platform.python_version(), **{p: version(p) for p in VERSIONED}},
+        "n_resumed": training.n_resumed,
     }
-    try:
-        folder.write_plan(plan)
-        found = _carry_out(plan, images, folder, device, progress)
-    except BaseException as error:
-        reason = str(error) if isinstance(error, EvtlError) else f"{type(error).__name__}: {error}"
-        seconds = round(time.perf_counter() - started, 2)
-        result = RunResult(**base, status="failed", seconds=seconds, error=reason)
-        # On a full disk the reason cannot be kept either; what went wrong first is raised.
-        with contextlib.suppress(EvtlError):
-            folder.write_result(result)
-            record(result, folder)
-        raise
-    seconds = round(time.perf_counter() - started, 2)
-    result = RunResult(**base, **found, status="finished", seconds=seconds)
-    folder.write_result(result)
-    record(result, folder)
-    return result, folder
+    return RunResult.model_validate(base | found | how)
 
 
-def _carry_out(
-    plan: TrainingPlan, images: ImageSet, folder: RunFolder, device: str, progress: Progress
-) -> dict[str, Any]:
-    if plan.profile.task == "regression":
-        msg = "training a number is not carried out yet; train classes"
-        raise TrainingError(msg)
-    chosen_device = choose_device(device)
+def _carried_out(training: Training, notes: tuple[str, ...]) -> dict[str, Any]:
+    plan, folder, progress = training.plan, training.folder, training.progress
+    device = choose_device(training.begun.device)
     keep_freed_memory()
-    memory = PeakMemory(chosen_device)
-    parts = split_images(images, plan)
-    folder.write_split(images, parts)
+    memory = PeakMemory(device)
     chosen = choose_backbone(plan)
-    job = _Job(plan, images, parts, folder, chosen_device, progress, chosen)
-    torch.manual_seed(plan.seed)
-    network = build_backbone(chosen.backbone, chosen.weights)
-    steps = preprocessing(chosen.backbone, network)
-    pixels = decode(images, steps, progress)
-    frozen = plan.approach.startswith("feature_extractor")
-    carry_out = _train_head if frozen else _train_everything
-    probabilities, setting = carry_out(job, network, pixels, steps)
-    return {
-        **_provenance(job),
-        "device": describe_device(chosen_device),
-        "head_setting": setting,
-        "metrics": _measure(job, probabilities),
-        "peak_memory_mb": memory.taken_mb(),
-    }
-
-
-def _train_head(
-    job: _Job, network: nn.Module, pixels: Pixels, steps: Preprocessing
-) -> tuple[Probabilities, str]:
-    """Features once, then a head; the network is kept as it came."""
-    features = extract(network, pixels, steps, job.device, job.progress)
-    selection = heads.fit_head(
-        job.plan.head, features, job.images.targets, job.parts, job.plan.seed
-    )
-    for line in selection.tried:
-        job.folder.append_history(line)
-    state = {f"backbone.{name}": tensor for name, tensor in network.state_dict().items()}
-    if job.plan.head == "linear":
-        weight, bias = heads.as_linear_layer(selection.head)
-        state |= {"head.weight": weight, "head.bias": bias}
-    else:
-        heads.save_head(selection.head, job.folder.head_file)
-    job.folder.write_model(state)
-    return selection.head.predict_proba(features).astype(np.float64), selection.chosen
-
-
-def _train_everything(
-    job: _Job, network: nn.Module, pixels: Pixels, steps: Preprocessing
-) -> tuple[Probabilities, str]:
-    n_features = count_features(network, steps.input_px)
-    classifier = Classifier(network, n_features, len(job.images.classes))
-    parts, targets = np.asarray(job.parts), job.images.targets
-
-    def part(name: str) -> Part:
-        index = np.flatnonzero(parts == name)
-        return Part(pixels[index], targets[index])
-
-    fine_tune(
-        classifier, part("train"), part("validation"), job.plan, steps, job.device,
-        job.folder.append_history, job.progress,
+    steps = stated_preprocessing(chosen.backbone)
+    data = prepare(training.images, plan, steps, progress)
+    folder.write("fingerprint.json", fingerprint(data.images).model_dump_json(indent=2))
+    folder.write_split(data.images, data.parts)
+    checkpoint = Checkpoint(folder.path / CHECKPOINT_FILE)
+    folder.rewrite("history.jsonl", checkpoint.lines())
+    work = Work(
+        plan, data, chosen, steps, folder.path, device, progress,
+        lambda line: folder.append("history.jsonl", line),
     )  # fmt: skip
-    job.folder.write_model(classifier.state_dict())
-    logits = logits_of(classifier, pixels, steps, job.device)
-    return _softmax(logits), f"epochs={job.plan.epochs}"
+    fitted = fit(work)
+    _keep_model(folder, fitted)
+    found = _measured(training, work, fitted, device)
+    warnings = (*notes, *found["warnings"])
+    return found | {"warnings": warnings, "peak_memory_mb": memory.taken_mb()}
 
 
-def _softmax(logits: Tensor) -> Probabilities:
-    return logits.double().softmax(1).numpy()
+def _keep_model(folder: RunFolder, fitted: Fitted) -> None:
+    folder.write_model(fitted.state)
+    if fitted.head is not None:
+        heads.save_head(fitted.head, folder.head_file)
 
 
-def _measure(job: _Job, probabilities: Probabilities) -> dict[str, dict[str, Interval]]:
-    """Metrics of the parts that were not fitted: a frozen head is refitted with validation."""
-    parts, units = np.asarray(job.parts), np.asarray(job.images.units())
-    names = ("test",) if job.plan.approach.startswith("feature_extractor") else SPLITS[1:]
-    found = {}
-    for name in names:
-        index = np.flatnonzero(parts == name)
-        found[name] = evaluate(
-            job.images.targets[index],
-            probabilities[index],
-            job.images.classes,
-            [str(unit) for unit in units[index]],
-            job.plan.seed,
-        )
-    return found
-
-
-def _provenance(job: _Job) -> dict[str, Any]:
+def _measured(
+    training: Training, work: Work, fitted: Fitted, device: torch.device
+) -> dict[str, Any]:
+    found, plan, images = measured(fitted, work.data, work.plan), work.plan, work.data.images
+    write_predictions(
+        training.folder.path / PREDICTIONS_FILE,
+        Predicted(
+            images.files, work.data.parts, images.labels, work.data.units, fitted.labels.names,
+            fitted.predictions,
+        ),
+    )  # fmt: skip
     return {
-        "backbone": job.chosen.backbone.name,
-        "planned_backbone": job.chosen.backbone,
-        "fallback_reason": job.chosen.fallback_reason,
-        "weights": job.chosen.describe_weights(),
-        "positive_class": positive_class(job.images.classes),
-        "n_per_part": dict(Counter(job.parts)),
-        "warnings": _warnings(job),
+        "n_images": len(images.files),
+        "classes": images.classes,
+        "labels": fitted.labels,
+        "backbone": work.chosen.backbone.name,
+        "planned_backbone": work.chosen.backbone,
+        "fallback_reason": work.chosen.fallback_reason,
+        "weights": work.chosen.describe_weights(),
+        "positive_class": positive_class(images.classes),
+        "n_per_part": dict(Counter(work.data.parts)),
+        "device": describe_device(device),
+        "head_setting": fitted.setting,
+        "metrics": found.metrics,
+        "by_class": found.by_class,
+        "operating_point": found.operating_point,
+        "temperature": fitted.temperature,
+        "resampled": summed_up(_further_splits(training, work)),
+        "data": work.data.summary,
+        "warnings": (*work.data.summary.notes, *work.data.summary.shortcuts, *fitted.notes),
         "digests": {
-            "plan": hashlib.sha256(job.plan.model_dump_json().encode()).hexdigest(),
-            "data": job.images.digest,
-            "model": job.folder.model_digest(),
+            "plan": hashlib.sha256(plan.model_dump_json().encode()).hexdigest(),
+            "data": training.images.digest,
+            "model": training.folder.model_digest(),
         },
     }
 
 
-def _warnings(job: _Job) -> tuple[str, ...]:
-    images, shared = job.images, crossing(job.images, job.parts)
-    found = [*images.notes]
-    if shared["identical"]:
-        found.append(f"{shared['identical']} test images are identical to images trained on")
-    if shared["group"]:
-        found.append(f"{shared['group']} test images share a group with images trained on")
-    if count := images.contradictions():
-        found.append(f"{count} images have an identical file under another label")
-    if images.groups is None:
-        found.append("no patient groups were given: images of one patient may be on both sides")
-    return tuple(found)
+def _further_splits(training: Training, work: Work) -> list[dict[str, Any]]:
+    """Metrics of the test part of each further split that the plan asks for.
+
+    Those that were measured before the training was stopped are read back.
+    """
+    if not work.plan.n_folds and work.plan.n_repeats == 1:
+        return []
+    folder, splits = training.folder, tuple(resamples(work.data.images, work.plan))
+    done = folder.lines("folds.jsonl")[: len(splits)]
+    folder.rewrite("folds.jsonl", done)
+    for number, parts in enumerate(splits[len(done) :], len(done) + 1):
+        training.progress("splits", number, len(splits))
+        data = with_parts(work.data, parts)
+        with tempfile.TemporaryDirectory(dir=folder.path) as place:
+            one = replace(work, data=data, folder=Path(place), on_line=lambda _line: None)
+            found = values(fit(one), data)
+        folder.append("folds.jsonl", found)
+        done.append(found)
+    return done

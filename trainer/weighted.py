@@ -133,6 +133,12 @@ def measure_numbers(targets: Values, predictions: Values, weights: Weights) -> M
     return Measured(overall, {})
 
 
+def rates(actual: Indicators, called: Indicators, weights: Weights) -> dict[str, Values]:
+    """Sensitivity, specificity, ppv, npv, f1 and mcc of calls ``(N,)`` that are right or wrong."""
+    found = _rows(_counts(actual[:, None], called[:, None], weights))
+    return {name: values[:, 0] for name, values in found.items()}
+
+
 def calibration_error(right: Indicators, confidence: Values, weights: Weights) -> Values:
     """Expected calibration error: mean gap of confidence and share of right ones, by bin.
 

@@ -52,6 +52,10 @@ AugmentedOption = Annotated[
         help="Number of images after augmentation.",
     ),
 ]
+Device = Literal["auto", "cuda", "cpu"]
+DeviceOption = Annotated[
+    Device, typer.Option("--device", help="auto takes a GPU where there is one.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 GoalOption = Annotated[
     Goal,

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -37,28 +37,6 @@ def import_(
     """
     found = services.import_file(file, Search(review, source), by, reason, dry_run=dry_run)
     typer.echo(found.model_dump_json(indent=2) if as_json else render.imported(found))
-
-
-@app.command()
-def export(
-    form: Annotated[Literal["csv", "json", "ris"], typer.Option("--format")] = "csv",
-    out: Annotated[Path | None, typer.Option(help="New folder (csv), or file.")] = None,
-) -> None:
-    """Write the whole corpus: CSV (a folder), JSON, or the publications as RIS.
-
-    Example: evtl export --format csv --out corpus
-    """
-    found = services.export_corpus(form, out)
-    if found.text is not None:
-        typer.echo(found.text, nl=False)
-    elif out is not None:
-        typer.echo(f"Written to {out}")
-    if found.left_out:
-        typer.echo(
-            f"RIS cannot hold {len(found.left_out)} studies without title, DOI and PubMed number: "
-            f"{', '.join(found.left_out)}; csv and json hold them",
-            err=True,
-        )
 
 
 @app.command()

@@ -25,9 +25,10 @@ from tests.unit.trainer.toys import LITE0, no_network, plan_of
 from trainer.backbones import build_backbone
 from trainer.errors import TrainingError
 from trainer.images import read_images
-from trainer.prediction import predict
+from trainer.prediction import find_files
 from trainer.runs import RunFolder
 from trainer.synthetic import write_sample
+from trainer.trained import load_model
 from trainer.training import train
 from trainer.weights import find_weights
 
@@ -158,7 +159,7 @@ def test_a_failed_run_says_why_and_is_recorded_as_failed(
     assert result.status == "failed"
     assert victim.name in result.error
     with pytest.raises(TrainingError, match="did not finish"):
-        predict(run, [victim])
+        load_model(run)
     assert [(r.status, r.error) for r in queries.runs(store)] == [("failed", result.error)]
 
 
@@ -230,20 +231,20 @@ def test_options_that_contradict_the_data_are_refused(
 
 def test_predict_refuses_what_is_no_run_and_no_image(sample: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no run folder"):
-        predict(tmp_path, [sample])
+        load_model(tmp_path)
     _, folder = train(plan_of(), read_images(sample), tmp_path / "run", device="cpu")
     with pytest.raises(TrainingError, match="no such file"):
-        predict(folder.path, [tmp_path / "none.png"])
+        find_files([tmp_path / "none.png"])
     with pytest.raises(TrainingError, match="holds no images"):
-        predict(folder.path, [folder.path])
+        find_files([folder.path])
     kept = load_file(folder.path / "model.safetensors")
     kept["head.bias"] += 1
     save_file(kept, folder.path / "model.safetensors")
     with pytest.raises(TrainingError, match="not the one that the run wrote"):
-        predict(folder.path, [sample])
+        load_model(folder.path)
     (folder.path / "model.safetensors").unlink()
     with pytest.raises(TrainingError, match="cannot be read"):
-        predict(folder.path, [sample])
+        load_model(folder.path)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +264,7 @@ def test_a_tampered_result_is_refused(
     content = json.loads(path.read_text(encoding="utf-8")) | edit
     path.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(TrainingError, match=message):
-        predict(folder.path, [sample])
+        load_model(folder.path)
 
 
 def test_a_full_disk_is_one_message_and_leaves_nothing_half_written(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from recommender.plan import CARRIED_OUT, PlannedBackbone, TrainingPlan
 from tests.unit.trainer.toys import TOY_PX, plan_of
-from trainer import halving, heads, trials
+from trainer import candidates, halving, trials
 from trainer.backbones import Preprocessing
 from trainer.images import ImageSet, read_images
 from trainer.weights import Weights
@@ -114,7 +114,7 @@ def make_toys(monkeypatch: pytest.MonkeyPatch, steps: Preprocessing) -> Callable
         kinds = {"sees": "sees", "blind": "blind"}
         toys = Toys(Clock(), **{"kinds": kinds} | fields)  # type: ignore[arg-type]
         monkeypatch.setattr(halving, "find_weights", toys.find)
-        monkeypatch.setattr(heads, "N_TREES", 10)
+        monkeypatch.setattr(candidates, "N_TREES", 10)
         monkeypatch.setattr(trials, "build_backbone", toys.build)
         monkeypatch.setattr(trials, "preprocessing", lambda _backbone, _network: steps)
         return toys

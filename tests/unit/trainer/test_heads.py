@@ -9,11 +9,17 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from evidence.vocabulary import Head
+from trainer import candidates
 from trainer.errors import TrainingError
 from trainer.heads import as_linear_layer, fit_head, load_head, save_head
 
 PARTS = np.array((["train"] * 6 + ["validation"] * 2 + ["test"] * 2) * 12)
 HEADS: tuple[Head, ...] = ("linear", "svm", "random_forest", "knn", "lda")
+
+
+@pytest.fixture(autouse=True)
+def _few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "N_TREES", 10)
 
 
 def data(classes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -44,7 +44,7 @@ def test_grades_take_the_given_order_or_that_of_numbers() -> None:
         ("ordinal", ["a", "b"], ["a", "b", "b"], "name each of them once"),
         ("classes", ["a", "b"], ["a", "b"], "order of grades is for the target ordinal"),
         ("classes", ["a", "a"], [], "nothing to tell apart for the target classes; found a"),
-        ("multi_label", ["", ""], [], "nothing to tell apart"),
+        ("multi_label", ["", "a"], [], "nothing to tell apart"),
         ("number", ["1", "1"], [], "nothing to tell apart"),
         ("number", ["1", "n/a"], [], "1 labels are no finite numbers, the first 'n/a'"),
         ("number", ["1", "inf"], [], "the first 'inf'"),

@@ -1,0 +1,154 @@
+"""Use cases of those who train: carry out a plan, go on with one, look at what was trained."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evidence import queries
+from evidence.errors import EvidenceError
+from evidence.records import RunRecord
+from evidence.store import Store
+from evtl.asking import TaskOptions
+from evtl.planning import Wishes, training_plan
+from recommender.errors import RecommendationError
+from recommender.plan import Target, TrainingPlan
+
+if TYPE_CHECKING:  # torch must not be imported to show the help
+    from trainer.images import ImageSet, Progress
+    from trainer.runs import Begun, RunFolder, RunResult
+    from trainer.training import Training
+
+
+@dataclass(frozen=True)
+class Request:
+    """A training in the words of the user.
+
+    Attributes
+    ----------
+    data : pathlib.Path or None
+        Folder of images; None where a run is gone on with.
+    order : str or None
+        Of ordinal grades, separated by commas.
+    out : pathlib.Path or None
+        Run folder; None for one below ``runs``.
+    """
+
+    data: Path | None
+    options: TaskOptions
+    wishes: Wishes
+    plan_file: Path | None = None
+    target: Target = "classes"
+    order: str | None = None
+    device: str = "auto"
+    out: Path | None = None
+
+
+def train(request: Request, progress: "Progress") -> "tuple[RunResult, RunFolder]":
+    """Recommend, train at once, and record the run in the store.
+
+    Raises
+    ------
+    EvtlError
+        Options, data, weights or device do not allow it; a failed training is recorded too.
+    """
+    from trainer.images import read_images  # noqa: PLC0415  (torch only when training)
+    from trainer.training import begin  # noqa: PLC0415
+
+    if request.data is None:
+        msg = "name the folder of the images, or go on with a run that was stopped: --resume RUN"
+        raise RecommendationError(msg)
+    Store()  # a store that cannot be used is told before anything is decoded
+    asked = "number" if request.options.task == "regression" else request.target
+    order = [name.strip() for name in (request.order or "").split(",") if name.strip()]
+    images = read_images(request.data, target=asked, order=order)
+    plan, notes = training_plan(images, request.options, request.plan_file, request.wishes)
+    begun = begin(plan, images, request.out, device=request.device, progress=progress)
+    return _carried_out(begun, notes)
+
+
+def resume(run: Path, progress: "Progress") -> "tuple[RunResult, RunFolder]":
+    """Go on with a training that was stopped; one that is finished is recorded if it was not.
+
+    Raises
+    ------
+    EvtlError
+        No training was begun there, or its images are not what they were.
+    """
+    from trainer.runs import RunFolder  # noqa: PLC0415  (torch only when training)
+    from trainer.training import resume as go_on  # noqa: PLC0415
+
+    folder = RunFolder.stopped(run)
+    if (result := folder.finished()) is not None:
+        _record(result, folder.read_plan(), folder)
+        return result, folder
+    return _carried_out(go_on(run, _images_of, progress), ())
+
+
+def _images_of(begun: "Begun", plan: TrainingPlan) -> "ImageSet":
+    from trainer.images import read_images  # noqa: PLC0415
+
+    return read_images(Path(begun.data), target=plan.target, order=begun.order)
+
+
+def _carried_out(training: "Training", notes: tuple[str, ...]) -> "tuple[RunResult, RunFolder]":
+    from trainer.training import carry_out  # noqa: PLC0415
+
+    def record(result: "RunResult", folder: "RunFolder") -> None:
+        _record(result, training.plan, folder)
+
+    return carry_out(training, record, notes)
+
+
+def _record(result: "RunResult", plan: TrainingPlan, folder: "RunFolder") -> None:
+    store = Store()
+    try:
+        finished = {run.run_id for run in queries.runs(store) if run.status == "finished"}
+        if result.run_id not in finished:
+            queries.record_run(store, run_record(result, plan, folder.path))
+    except EvidenceError as error:
+        msg = f"the run folder {folder.path} is complete, but was not recorded: {error}"
+        raise EvidenceError(msg) from error
+
+
+def runs() -> tuple[RunRecord, ...]:
+    """Our own trainings, oldest first."""
+    return queries.runs(Store())
+
+
+def run_record(result: "RunResult", plan: TrainingPlan, folder: Path) -> RunRecord:
+    """What the store keeps of a run."""
+    profile = plan.profile
+    return RunRecord(
+        run_id=result.run_id,
+        started_at=result.started_at,
+        status=result.status,
+        folder=str(folder.resolve()),
+        modality=profile.modality,
+        anatomy=profile.anatomy,
+        task=profile.task,
+        n_images=result.n_images,
+        n_classes=len(result.classes),
+        backbone_recommended=result.backbone_recommended,
+        backbone=result.backbone,
+        weights=result.weights,
+        approach=result.approach,
+        head=result.head,
+        seed=result.seed,
+        device=result.device,
+        seconds=result.seconds,
+        metrics={
+            split: {name: interval.model_dump() for name, interval in values.items()}
+            for split, values in result.metrics.items()
+        },
+        digests=result.digests,
+        versions=result.versions,
+        error=result.error,
+        peak_memory_mb=result.peak_memory_mb,
+    )
+
+
+def sample_data(folder: Path, *, n_images: int, seed: int) -> int:
+    """Write the synthetic sample set; returns the number of images."""
+    from trainer.synthetic import write_sample  # noqa: PLC0415  (Pillow is in the train extra)
+
+    return write_sample(folder, n_images=n_images, seed=seed)

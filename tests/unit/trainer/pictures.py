@@ -1,0 +1,81 @@
+"""Small files of every kind of image, for tests: PNG of 16 bits, DICOM, NIfTI."""
+
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+
+SECRET = "SECRET^NAME"
+SECRET_ID = "MRN-4711"
+#: A 12-bit ramp, 64 x 64: Pillow's own conversion saturates 94% of it.
+RAMP = np.tile(np.arange(4096, dtype=np.uint16)[::64], (64, 1))
+
+
+def png16(values: NDArray[np.uint16]) -> bytes:
+    """A PNG of 16 bits, which Pillow cannot write: ``(H, W, C)`` of 2, 3 or 4 channels."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checked = kind + content
+        return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    height, width, channels = values.shape
+    kind = {2: 4, 3: 2, 4: 6}[channels]
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0))
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    body = chunk(b"IDAT", zlib.compress(rows))
+    return b"\x89PNG\r\n\x1a\n" + header + body + chunk(b"IEND", b"")
+
+
+def write_dicom(path: Path, values: NDArray[Any], **elements: object) -> Path:
+    """A DICOM file of grey ``(H, W)``, frames ``(N, H, W)`` or colour ``(H, W, 3)``."""
+    colour = values.ndim == 3 and values.shape[-1] == 3
+    found = Dataset()
+    found.file_meta = FileMetaDataset()
+    found.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    found.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    found.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[str(path)])
+    found.PatientName, found.PatientID = SECRET, SECRET_ID
+    found.SamplesPerPixel = 3 if colour else 1
+    found.PhotometricInterpretation = "RGB" if colour else "MONOCHROME2"
+    if colour:
+        found.PlanarConfiguration = 0
+    elif values.ndim == 3:
+        found.NumberOfFrames = len(values)
+    found.Rows, found.Columns = values.shape[:2] if colour else values.shape[-2:]
+    bits = 8 * values.dtype.itemsize
+    found.BitsAllocated, found.BitsStored, found.HighBit = bits, bits, bits - 1
+    found.PixelRepresentation = int(values.dtype.kind == "i")
+    found.PixelData = values.tobytes()
+    for name, value in elements.items():
+        setattr(found, name, value)
+    found.save_as(path, enforce_file_format=True)
+    return path
+
+
+def write_nifti(
+    path: Path, values: NDArray[Any], axes: str = "RAS", slope: float | None = None
+) -> Path:
+    """A NIfTI file whose stored axes grow towards the sides that `axes` names."""
+    affine = np.zeros((4, 4))
+    affine[3, 3] = 1
+    for stored, letter in enumerate(axes):
+        row = next(n for n, pair in enumerate(("RL", "AP", "SI")) if letter in pair)
+        affine[row, stored] = 1 if letter in "RAS" else -1
+    image = nibabel.Nifti1Image(values, affine)  # type: ignore[no-untyped-call]
+    if slope is not None:
+        image.header.set_slope_inter(slope, 0)
+    nibabel.save(image, path)
+    return path
+
+
+def saved(path: Path, values: NDArray[Any], **options: object) -> Path:
+    """An image that Pillow writes."""
+    Image.fromarray(values).save(path, **options)  # type: ignore[arg-type]
+    return path

@@ -1,0 +1,139 @@
+"""A model is applied to any number of images; what cannot be read says why."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.unit.trainer.model_runs import CLASSES, GRADES, NUMBER, SEVERAL, write_run
+from trainer import prediction
+from trainer.backbones import Preprocessing
+from trainer.errors import TrainingError
+from trainer.images import load_image
+from trainer.prediction import Prediction, find_files, predict
+from trainer.targets import Labels
+from trainer.trained import TrainedModel, load_model
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
+    return load_model(write_run(tmp_path_factory.mktemp("model") / "run"))
+
+
+def one_by_one(model: TrainedModel, files: Sequence[Path]) -> list[np.ndarray]:
+    return [model.answers(np.stack([load_image(path, model.steps)]), CPU)[0] for path in files]
+
+
+def test_each_image_of_many_batches_gets_its_own_answer_in_order(
+    model: TrainedModel, class_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction, "EXTRACTION_BATCH", 7)
+    files = find_files([class_folders])
+    found = list(predict(model, files, CPU))
+    assert [each.file for each in found] == [str(path) for path in files]
+    for each, expected in zip(found, one_by_one(model, files), strict=True):
+        assert tuple(each.probabilities) == CLASSES.names
+        assert list(each.probabilities.values()) == pytest.approx(expected, abs=2e-6)
+        assert each.predicted == CLASSES.names[int(expected.argmax())]
+    assert len({tuple(each.probabilities.values()) for each in found}) > 20
+
+
+def test_an_image_that_cannot_be_read_keeps_its_row_and_harms_no_other(
+    model: TrainedModel, class_folders: Path
+) -> None:
+    clean = {each.file: each for each in predict(model, find_files([class_folders]), CPU)}
+    broken = class_folders / "a" / "3.png"
+    broken.write_bytes(b"")
+    found = list(predict(model, find_files([class_folders]), CPU))
+    assert [each.file for each in found if each.problem] == [str(broken)]
+    (row,) = (each for each in found if each.problem)
+    assert row == Prediction(file=str(broken), problem="empty file")
+    for each in found:
+        if not each.problem:
+            expected = list(clean[each.file].probabilities.values())
+            assert list(each.probabilities.values()) == pytest.approx(expected, abs=2e-6)
+
+
+def test_where_no_image_can_be_read_every_row_says_so(model: TrainedModel, tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.png" for number in range(3)]
+    for path in files:
+        path.write_bytes(b"no image")
+    assert all(each.problem and not each.probabilities for each in predict(model, files, CPU))
+
+
+def test_only_two_batches_are_decoded_ahead_of_the_reader(
+    model: TrainedModel, class_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction, "EXTRACTION_BATCH", 4)
+    decoded: list[Path] = []
+
+    def load(path: Path, steps: Preprocessing) -> np.ndarray:
+        decoded.append(path)
+        return load_image(path, steps)
+
+    monkeypatch.setattr(prediction, "load_image", load)
+    answers = predict(model, find_files([class_folders]), CPU)
+    for n_taken, _ in enumerate(answers, 1):
+        assert len(decoded) <= n_taken + 2 * 4
+    assert len(decoded) == 30
+
+
+def test_what_is_predicted_follows_from_what_was_learned(
+    tmp_path: Path, class_folders: Path
+) -> None:
+    files = find_files([class_folders])
+
+    def rows(labels: Labels) -> tuple[list[Prediction], list[np.ndarray]]:
+        model = load_model(write_run(tmp_path / labels.target, labels))
+        return list(predict(model, files, CPU)), one_by_one(model, files)
+
+    for each, expected in zip(*rows(SEVERAL), strict=True):
+        given = [name for name, p in zip(SEVERAL.names, expected, strict=True) if p >= 0.5]
+        assert each.predicted == "|".join(given)
+    for each, expected in zip(*rows(GRADES), strict=True):
+        assert each.predicted == GRADES.names[int(expected.argmax())]
+        assert sum(each.probabilities.values()) == pytest.approx(1, abs=1e-5)
+    for each, number in zip(*rows(NUMBER), strict=True):
+        assert each.value == pytest.approx(float(number), abs=1e-4)
+        assert (each.predicted, each.probabilities) == ("", {})
+
+
+def test_who_watches_is_given_the_pixels_of_each_image_that_was_read(
+    model: TrainedModel, class_folders: Path
+) -> None:
+    (class_folders / "a" / "0.png").write_bytes(b"broken")
+    seen: list[tuple[str, int]] = []
+    files = find_files([class_folders / "a"])
+    found = list(
+        predict(model, files, CPU, lambda each, pixels: seen.append((each.file, pixels.shape[0])))
+    )
+    assert seen == [(each.file, model.steps.input_px) for each in found if not each.problem]
+    assert len(seen) == 9
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_a_name_that_is_no_text_is_shown_as_far_as_it_is(
+    model: TrainedModel, tmp_path: Path
+) -> None:
+    path = tmp_path / os.fsdecode(b"pa\xfft.png")
+    Image.new("RGB", (20, 20)).save(path)
+    (found,) = predict(model, [path], CPU)
+    assert found.file.endswith("pa\ufffdt.png")
+    assert found.predicted
+
+
+def test_what_is_named_must_be_there(class_folders: Path, tmp_path: Path) -> None:
+    one = class_folders / "b" / "1.png"
+    assert find_files([one, class_folders / "a"])[0] == one
+    assert len(find_files([one, class_folders / "a"])) == 11
+    with pytest.raises(TrainingError, match="no such file or folder"):
+        find_files([one, tmp_path / "none.png"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(TrainingError, match="holds no images"):
+        find_files([tmp_path / "empty"])

@@ -1,0 +1,181 @@
+"""A plan carried out on prepared images: what the model says of each of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from recommender.plan import TrainingPlan
+from trainer import heads
+from trainer.augmentation import Copies, write_copies
+from trainer.backbones import Chosen, Preprocessing, build_backbone
+from trainer.calibration import apply_temperature, fit_temperature
+from trainer.checkpoint import Checkpoint
+from trainer.feature_cache import cached_features
+from trainer.features import extract
+from trainer.finetune import Classifier, Part, count_features, fine_tune, logits_of
+from trainer.images import Progress
+from trainer.preparation import Prepared
+from trainer.targets import Encoded, Labels, Predictions
+
+CHECKPOINT_FILE = "checkpoint.safetensors"
+
+Features = npt.NDArray[np.float32]
+State = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every step of one training needs.
+
+    Attributes
+    ----------
+    folder : pathlib.Path
+        Where copies of images and checkpoints are kept.
+    on_line : callable
+        Given each line of the history.
+    """
+
+    plan: TrainingPlan
+    data: Prepared
+    chosen: Chosen
+    steps: Preprocessing
+    folder: Path
+    device: torch.device
+    progress: Progress
+    on_line: Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted model and what it says of all images.
+
+    Attributes
+    ----------
+    predictions : ndarray, shape (N, C) or (N,)
+        As `trainer.targets.Labels.predict`, calibrated where `temperature` is given.
+    validation : ndarray
+        Of the validation part by a model that did not learn from it: to calibrate by and to choose
+        a threshold on.
+    state : dict of str to Tensor
+        Of the network, and of its head where that is a linear layer.
+    head : object or None
+        Any other head.
+    """
+
+    predictions: Predictions
+    validation: Predictions
+    labels: Labels
+    setting: str
+    state: State
+    head: Any | None = None
+    temperature: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+def fit(work: Work) -> Fitted:
+    """Carry out the approach of the plan.
+
+    Raises
+    ------
+    TrainingError
+        The plan does not fit the network or the images, or the training cannot go on.
+    """
+    torch.manual_seed(work.plan.seed)
+    network = build_backbone(work.chosen.backbone, work.chosen.weights)
+    labels = work.data.labels
+    targets = labels.encode(work.data.images.labels)
+    labels = labels.fitted(targets[work.data.index("train")])
+    fitted = (_fit_head if work.plan.frozen else _fine_tune)(work, network, labels, targets)
+    held_out = targets[work.data.index("validation")]
+    temperature = fit_temperature(fitted.validation, held_out, labels)
+    return replace(
+        fitted,
+        predictions=apply_temperature(fitted.predictions, temperature, labels),
+        validation=apply_temperature(fitted.validation, temperature, labels),
+        temperature=None if labels.target == "number" else temperature,
+    )
+
+
+def _fit_head(work: Work, network: nn.Module, labels: Labels, targets: Encoded) -> Fitted:
+    """Features once, then a head; the network is kept as it came."""
+    data, plan = work.data, work.plan
+    features = cached_features(
+        network, work.chosen.backbone.model, data.images, work.steps, work.device, work.progress
+    )
+    more, origin = _copied_features(work, network, features.shape[1])
+    selection = heads.fit_head(
+        plan.head, np.concatenate([features, more]), np.concatenate([targets, targets[origin]]),
+        [*data.parts, *("train" for _ in origin)], plan.seed,
+        labels=labels, class_weights=plan.class_weights,
+    )  # fmt: skip
+    for line in selection.tried:
+        work.on_line(line)
+    state = {f"backbone.{name}": tensor for name, tensor in network.state_dict().items()}
+    linear = plan.head == "linear"
+    if linear:
+        weight, bias = heads.as_linear_layer(selection.head, labels)
+        state |= {"head.weight": weight, "head.bias": bias}
+    return Fitted(
+        predictions=heads.predict(selection.head, features),
+        validation=selection.validation,
+        labels=labels,
+        setting=selection.chosen,
+        state=state,
+        head=None if linear else selection.head,
+    )
+
+
+def _copied_features(
+    work: Work, network: nn.Module, width: int
+) -> tuple[Features, npt.NDArray[np.intp]]:
+    """Features of the copies beside the images themselves, and the image that each is of."""
+    found, train = _copies(work), work.data.index("train")
+    if found is None:
+        return np.empty((0, width), dtype=np.float32), np.empty(0, dtype=np.intp)
+    made = found.pixels[len(train) :]
+    features = extract(network, made, work.steps, work.device, work.progress)
+    return features, train[found.origin[len(train) :]]
+
+
+def _copies(work: Work) -> Copies | None:
+    """Changed copies of the training part, where the plan wants them beforehand."""
+    if work.plan.augmentation != "offline":
+        return None
+    train = np.asarray(work.data.pixels[work.data.index("train")])
+    return write_copies(work.folder / "copies", train, work.plan, work.progress)
+
+
+def _fine_tune(work: Work, network: nn.Module, labels: Labels, targets: Encoded) -> Fitted:
+    data = work.data
+    n_features = count_features(network, work.steps.input_px)
+    classifier = Classifier(network, n_features, labels.n_outputs)
+    validation = data.index("validation")
+    outcome = fine_tune(
+        classifier, _training_part(work, targets),
+        Part(data.pixels[validation], targets[validation]), work.plan, work.steps, work.device,
+        work.on_line, work.progress,
+        checkpoint=Checkpoint(work.folder / CHECKPOINT_FILE), labels=labels,
+    )  # fmt: skip
+    outputs = logits_of(classifier, data.pixels, work.steps, work.device).numpy()
+    predictions = labels.predict(outputs)
+    return Fitted(
+        predictions=predictions,
+        validation=predictions[validation],
+        labels=labels,
+        setting=f"epochs={work.plan.epochs}, best {outcome.best_epoch}",
+        state=dict(classifier.state_dict()),
+        notes=outcome.notes,
+    )
+
+
+def _training_part(work: Work, targets: Encoded) -> Part:
+    train = work.data.index("train")
+    if found := _copies(work):
+        return Part(found.pixels, targets[train][found.origin])
+    return Part(work.data.pixels[train], targets[train])

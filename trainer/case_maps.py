@@ -136,6 +136,13 @@ class Explainer:
         outputs = [0] * len(pixels)
         return resemblance_to_shuffled(self.model, images, outputs, seed, exclusive=self._exclusive)
 
+    def overlaid(self, pixels: Pixels, output: int) -> Drawn:
+        """An image ``(px, px, 3)`` under the map of a class, label or grade, or of the number."""
+        images = to_input(pixels[None], self.steps, self.device)
+        found = self._map(images, self._explained(output))
+        caption = f"{found.method}: {self._meaning(self._explained(output))}"
+        return Drawn(caption, overlay(pixels, found.maps[0]))
+
     @property
     def _exclusive(self) -> bool:
         return self.target == "classes"
@@ -147,12 +154,10 @@ class Explainer:
 
     def _pictures(self, pixels: Pixels, case: Case, true: int | None) -> Iterator[Drawn]:
         yield Drawn("image", pixels)
+        yield self.overlaid(pixels, case.output)
+        if true is not None and self._explained(true) != self._explained(case.output):
+            yield self.overlaid(pixels, true)
         images = to_input(pixels[None], self.steps, self.device)
-        asked = [case.output, case.output if true is None else true]
-        for output in dict.fromkeys(map(self._explained, asked)):
-            found = self._map(images, output)
-            caption = f"{found.method}: {self._meaning(output)}"
-            yield Drawn(caption, overlay(pixels, found.maps[0]))
         reversed_from = None if self.predict else [self._explained(case.output)]
         found = reversed_map(self.model, images, reversed_from)
         of = "all features" if self.predict else self._meaning(self._explained(case.output))

@@ -135,6 +135,13 @@ class Explainer:
         outputs = [0] * len(pixels)
         return resemblance_to_shuffled(self.model, images, outputs, seed, exclusive=self._exclusive)
 
+    def overlaid(self, pixels: Pixels, output: int) -> Drawn:
+        """An image ``(px, px, 3)`` under the map of a class, label or grade, or of the number."""
+        images = to_input(pixels[None], self.steps, self.device)
+        found = self._map(images, self._explained(output))
+        caption = f"{found.method}: {self._meaning(self._explained(output))}"
+        return Drawn(caption, overlay(pixels, found.maps[0]))
+
     @property
     def _exclusive(self) -> bool:
         return self.target == "classes"
@@ -146,11 +153,9 @@ class Explainer:
 
     def _pictures(self, pixels: Pixels, case: Case, true: int | None) -> Iterator[Drawn]:
         yield Drawn("image", pixels)
-        images = to_input(pixels[None], self.steps, self.device)
         for output in dict.fromkeys([case.output, case.output if true is None else true]):
-            found = self._map(images, self._explained(output))
-            caption = f"{found.method}: {self._meaning(self._explained(output))}"
-            yield Drawn(caption, overlay(pixels, found.maps[0]))
+            yield self.overlaid(pixels, output)
+        images = to_input(pixels[None], self.steps, self.device)
         reversed_from = None if self.predict else [self._explained(case.output)]
         found = reversed_map(self.model, images, reversed_from)
         of = "all features" if self.predict else self._meaning(self._explained(case.output))

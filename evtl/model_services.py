@@ -84,9 +84,7 @@ def predict(
     return Applied(len(files), point.statement if point else "")
 
 
-def _lines(
-    asked: Asked, model: "TrainedModel", found: "Iterator[Prediction]"
-) -> Iterator[str]:
+def _lines(asked: Asked, model: "TrainedModel", found: "Iterator[Prediction]") -> Iterator[str]:
     if asked.form == "json":
         return render.as_json(found)
     point = model.result.operating_point

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from recommender.plan import Target
 from trainer.backbones import Preprocessing
 from trainer.cases import Case, Cases
+from trainer.errors import TrainingError
 from trainer.explain import (
     Maps,
     activation_map,
@@ -137,10 +138,7 @@ class Explainer:
 
     def overlaid(self, pixels: Pixels, output: int) -> Drawn:
         """An image ``(px, px, 3)`` under the map of a class, label or grade, or of the number."""
-        images = to_input(pixels[None], self.steps, self.device)
-        found = self._map(images, self._explained(output))
-        caption = f"{found.method}: {self._meaning(self._explained(output))}"
-        return Drawn(caption, overlay(pixels, found.maps[0]))
+        return self._overlaid(pixels, self._explained(output))
 
     @property
     def _exclusive(self) -> bool:
@@ -153,13 +151,19 @@ class Explainer:
 
     def _pictures(self, pixels: Pixels, case: Case, true: int | None) -> Iterator[Drawn]:
         yield Drawn("image", pixels)
-        for output in dict.fromkeys([case.output, case.output if true is None else true]):
-            yield self.overlaid(pixels, output)
+        asked = [case.output, case.output if true is None else true]
+        for output in dict.fromkeys(map(self._explained, asked)):
+            yield self._overlaid(pixels, output)
         images = to_input(pixels[None], self.steps, self.device)
         reversed_from = None if self.predict else [self._explained(case.output)]
         found = reversed_map(self.model, images, reversed_from)
         of = "all features" if self.predict else self._meaning(self._explained(case.output))
         yield Drawn(f"{found.method}: {of}", grey(found.maps[0]), found.note)
+
+    def _overlaid(self, pixels: Pixels, output: int) -> Drawn:
+        found = self._map(to_input(pixels[None], self.steps, self.device), output)
+        caption = f"{found.method}: {self._meaning(output)}"
+        return Drawn(caption, overlay(pixels, found.maps[0]))
 
     def _explained(self, output: int) -> int:
         """Output of the network for a class; of grades the step that leads up to one."""
@@ -182,7 +186,7 @@ class Explainer:
     def _probabilities(self, images: Tensor) -> Tensor:
         if self.predict is None:
             msg = "a backbone without a linear head is explained with its predict"
-            raise TypeError(msg)
+            raise TrainingError(msg)
         with torch.inference_mode():
             features = self.model.eval()(images).float().cpu().numpy()
         return torch.from_numpy(np.atleast_2d(self.predict(features).T).T.astype(np.float64))

@@ -105,7 +105,9 @@ def _prediction(model: TrainedModel, name: str, row: Predictions) -> Prediction:
     return Prediction(
         file=name,
         predicted=SEPARATOR.join(given),
-        probabilities={label: round(float(p), 6) for label, p in zip(labels.names, row, strict=True)},
+        probabilities={
+            label: round(float(p), 6) for label, p in zip(labels.names, row, strict=True)
+        },
         at_operating_point=_called(model.result.operating_point, labels.names, row),
     )
 

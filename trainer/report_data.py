@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from evidence.records import Record
 from recommender.plan import TrainingPlan
+from recommender.rules import load_rules
 from trainer.data_summary import DataSummary
 from trainer.plots_of_training import Step
 from trainer.runs import RunResult
@@ -78,7 +79,8 @@ class ReportData:
     ladder : tuple of Step
         Steps of the ladder, and `ladder_measure` that they were compared by.
     rules, studies : tuple of Reference
-        What the plan names as its evidence; keys alone are shown where these are empty.
+        What the plan names as its evidence. Rules that are not given are looked up in those that
+        ship with evtl; of studies that are not given the keys are shown.
     resemblance : float or None
         Of the maps to those of shuffled weights (`trainer.explain.resemblance_to_shuffled`).
     comparisons : tuple of str
@@ -117,10 +119,19 @@ class ReportData:
 
     @property
     def rule_list(self) -> tuple[Reference, ...]:
-        """The rules of the plan, with their words where they are known."""
-        return self.rules or tuple(Reference(key=k, text="") for k in self.plan.evidence.rules)
+        """The rules of the plan; in the words that ship with evtl where none are given."""
+        return self.rules or tuple(map(_shipped, self.plan.evidence.rules))
 
     @property
     def study_list(self) -> tuple[Reference, ...]:
         """The studies of the plan, cited where that is known."""
         return self.studies or tuple(Reference(key=k, text="") for k in self.plan.evidence.studies)
+
+
+def _shipped(key: str) -> Reference:
+    """A rule by its key, with the claims that it rests on."""
+    for rule in load_rules():
+        if rule.id == key:
+            source = f"claims {', '.join(rule.claims)}"
+            return Reference(key=key, text=rule.statement, source=source)
+    return Reference(key=key, text="")

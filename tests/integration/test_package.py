@@ -24,12 +24,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_wheel_carries_corpus_migrations_and_rules(wheel: Path) -> None:
+def test_the_wheel_carries_corpus_migrations_rules_and_templates(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"evidence/data/{name}" for name in FILES} <= names
     assert "evidence/migrations/env.py" in names
     assert "evidence/migrations/versions/0001_evidence_store.py" in names
     assert "recommender/rules.toml" in names
+    assert "trainer/templates/report.html" in names
     assert not any(name.startswith(("tests/", "data/", "migrations/")) for name in names)
 
 

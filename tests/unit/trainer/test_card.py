@@ -18,7 +18,7 @@ HEADINGS = (
 
 def test_the_hub_reads_the_front_matter() -> None:
     card = ModelCard(model_card(dataclasses.replace(full_report(), licence="apache-2.0")))
-    found = card.data.to_dict()
+    found = card.data.to_dict()  # type: ignore[no-untyped-call]
     assert (found["library_name"], found["license"]) == ("timm", "apache-2.0")
     assert {"medical-imaging", "ultrasound", "breast"} <= set(found["tags"])
 

@@ -1,5 +1,6 @@
 """Plots: what is drawn is what was measured."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def lines(axes: "Axes", label: str) -> list[np.ndarray]:
     return [np.asarray(line.get_xydata()) for line in axes.lines if label in str(line.get_label())]
 
 
-ALL = {
+ALL: dict[str, Callable[[], Any]] = {
     "confusion": lambda: plots.confusion(np.array([0, 1, 1]), np.array([0, 0, 1]), ["a", "b"]),
     "roc": lambda: plots.roc(curves()[:1], outcomes().units, 0),
     "several rocs": lambda: plots.roc(curves(3), outcomes().units, 0),

@@ -155,6 +155,15 @@ def test_what_is_not_known_is_left_out() -> None:
     assert "a person chose this configuration" in words
 
 
+def test_rules_are_told_in_the_words_that_ship_with_evtl_and_unknown_ones_by_their_key() -> None:
+    evidence = PlanEvidence(rules=("start-frozen", "of-another-time"))
+    data = ReportData(plan=plan_of(evidence=evidence), result=result_of())
+    words = Page(render_report(data)).words
+    assert "Start with the frozen backbone" in words
+    assert "k-start-frozen" in words
+    assert "of-another-time" in words
+
+
 def test_a_failed_run_says_why() -> None:
     data = ReportData(plan=plan_of(), result=result_of(status="failed", error="the disk is full"))
     assert "The run failed: the disk is full" in Page(render_report(data)).words

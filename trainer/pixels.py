@@ -27,7 +27,7 @@ DICOM_SUFFIXES = frozenset({".dcm", ".dicom", ".ima"})
 NIFTI_SUFFIXES = frozenset({".nii", ".nii.gz"})
 
 # They log what they find in damaged files, which may be a name.
-for _name in ("pydicom", "tifffile"):
+for _name in ("PIL", "pydicom", "tifffile"):
     logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
 
 
@@ -134,7 +134,7 @@ def told(otherwise: str = "damaged") -> Iterator[None]:
     """
     try:
         yield
-    except (UnreadableError, MemoryError):
+    except UnreadableError:
         raise
     except PermissionError as error:
         msg = "may not be opened"
@@ -146,6 +146,8 @@ def told(otherwise: str = "damaged") -> Iterator[None]:
 def _reason(error: Exception, otherwise: str) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "no image"
+    if isinstance(error, MemoryError):
+        return "damaged, or too large for the memory"
     if isinstance(error, RuntimeError | NotImplementedError):
         return "damaged, or compressed in a way that is not read"
     return otherwise

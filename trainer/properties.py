@@ -59,27 +59,24 @@ def rules_of(images: ImageSet, thumbnails: Thumbnails) -> Iterator[Rule]:
 
 def _header_rules(facts: Sequence[FileFacts | None]) -> Iterator[Rule]:
     numbers: tuple[tuple[str, str, str, Callable[[FileFacts], float]], ...] = (
-        ("the width", "{} pixels wide or less", "wider than {} pixels", lambda each: each.width_px),
+        ("width", "{} pixels wide or less", "wider than {} pixels", lambda it: it.width_px),
+        ("height", "{} pixels high or less", "higher than {} pixels", lambda it: it.height_px),
         (
-            "the height", "{} pixels high or less", "higher than {} pixels",
-            lambda each: each.height_px,
+            "aspect", "at most {} times as wide as high", "more than {} times as wide as high",
+            lambda it: it.width_px / it.height_px,
         ),
         (
-            "the aspect", "at most {} times as wide as high", "more than {} times as wide as high",
-            lambda each: each.width_px / each.height_px,
-        ),
-        (
-            "the file size", "in files of {} kB or less", "in files of more than {} kB",
-            lambda each: each.n_bytes / 1000,
+            "file size", "in files of {} kB or less", "in files of more than {} kB",
+            lambda it: it.n_bytes / 1000,
         ),
     )  # fmt: skip
     for about, below, above, value in numbers:
         values = [np.nan if each is None else value(each) for each in facts]
-        yield from _cut(about, below, above, np.array(values, dtype=np.float64))
+        yield from _cut(f"the {about}", below, above, np.array(values, dtype=np.float64))
     texts: tuple[tuple[str, str, Callable[[FileFacts], str]], ...] = (
-        ("the format", "saved as {}", lambda each: each.format),
-        ("the colour", "that are {}", lambda each: "grey" if each.grey else "in colour"),
-        ("the bit depth", "of {} bits", lambda each: str(each.bits)),
+        ("the format", "saved as {}", lambda it: it.format),
+        ("the colour", "that are {}", lambda it: "grey" if it.grey else "in colour"),
+        ("the bit depth", "of {} bits", lambda it: str(it.bits)),
     )
     for about, words, text in texts:
         yield from _values(about, words, ["" if each is None else text(each) for each in facts])

@@ -1,7 +1,14 @@
-"""Train, validation and test parts that keep groups whole."""
+"""Train, validation and test parts, and folds, that keep groups whole.
+
+References
+----------
+Images with several labels are dealt out by iterative stratification, a group as one: Sechidis,
+Tsoumakas and Vlahavas 2011, doi:10.1007/978-3-642-23808-6_10. Numbers are spread by quantiles.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +18,12 @@ from trainer.errors import TrainingError
 from trainer.images import ImageSet
 
 SPLITS = ("train", "validation", "test")
+#: Quantiles of a number, each of which is spread evenly over the parts.
+MAX_QUANTILES = 5
+#: Fewest images of one.
+PER_QUANTILE = 10
+#: Iterative stratifications of which the most even one is taken.
+TRIES = 8
 
 
 def split_images(images: ImageSet, plan: TrainingPlan) -> tuple[str, ...]:
@@ -28,15 +41,84 @@ def split_images(images: ImageSet, plan: TrainingPlan) -> tuple[str, ...]:
         _move(images, parts, "test", plan.test_fraction, plan.seed, keep=2)
     if "validation" not in parts:
         _move(images, parts, "validation", plan.validation_fraction, plan.seed + 1, keep=1)
+    strata = strata_of(images)
+    # A quantile is no class: a part without one can still be measured.
+    needed = frozenset[str]().union(*strata) if images.target != "number" else frozenset()
     for part in SPLITS:
-        missing = set(images.classes) - {images.labels[i] for i in np.flatnonzero(parts == part)}
-        if missing:
+        index = np.flatnonzero(parts == part)
+        missing = (needed - {""}).difference(*(strata[i] for i in index))
+        if missing or not len(index):
             msg = (
-                f"class {sorted(missing)[0]!r} has no image in the {part} part: it needs images "
+                f"{_named(missing)} has no image in the {part} part: it needs images "
                 "of at least three patients or groups, or a given split that spreads it"
             )
             raise TrainingError(msg)
     return tuple(str(part) for part in parts)
+
+
+def _named(labels: frozenset[str]) -> str:
+    return f"class {min(labels)!r}" if labels else "the set"
+
+
+def resamples(images: ImageSet, plan: TrainingPlan) -> Iterator[tuple[str, ...]]:
+    """Parts of each image, for one training after the other, from which an error is estimated.
+
+    Of a cross-validation every image is tested once a repetition; without folds the hold-out is
+    repeated. What is chosen is chosen on a validation part of the rest. A given split is not
+    looked at: it stands for itself.
+
+    Yields
+    ------
+    tuple of str, length N
+        ``n_repeats`` times ``n_folds``, or ``n_repeats`` of hold-outs.
+
+    Raises
+    ------
+    TrainingError
+        There is but one fold, or a class has too few groups for the folds.
+    """
+    if plan.n_folds:
+        _check_folds(images, plan.n_folds)
+    for repeat in range(plan.n_repeats):
+        # A hold-out takes its seed for the test part and the next one for validation.
+        again = plan.model_copy(update={"seed": plan.seed + 2 * repeat})
+        if not plan.n_folds:
+            yield split_images(replace(images, splits=None), again)
+            continue
+        number = folds(images, plan.n_folds, again.seed)
+        for fold in range(plan.n_folds):
+            parts = tuple("test" if each == fold else "train" for each in number)
+            yield split_images(replace(images, splits=parts), again)
+
+
+def _check_folds(images: ImageSet, n: int) -> None:
+    """Every fold needs a group of each class, and the rest one to train and one to choose by."""
+    strata, found = strata_of(images), set[tuple[str, str]]()
+    for unit, labels in zip(images.units(), strata, strict=True):
+        found |= {(label, unit) for label in labels if label}
+    label, count = min(Counter(label for label, _ in found).items(), key=lambda it: (it[1], it[0]))
+    if n < 2 or count < n or count - -(-count // n) < 2:
+        what = "quantile" if images.target == "number" else f"class {label!r}"
+        msg = (
+            f"{n} folds cannot be made: {what} has images of {count} patients or groups; allowed "
+            "are 2 folds or more, as many as there are groups at most, and three groups at least"
+        )
+        raise TrainingError(msg)
+
+
+def strata_of(images: ImageSet) -> list[frozenset[str]]:
+    """What each image counts for when parts are made alike: its labels, or where its number is.
+
+    Of several labels none at all is one of its own, the empty one.
+    """
+    if images.target == "multi_label":
+        return [frozenset(label.split("|")) for label in images.labels]
+    if images.target != "number":
+        return [frozenset([label]) for label in images.labels]
+    values = np.array([float(label) for label in images.labels])
+    n = max(1, min(MAX_QUANTILES, len(values) // PER_QUANTILE))
+    places = np.searchsorted(np.quantile(values, np.arange(1, n) / n), values, side="right")
+    return [frozenset([str(place)]) for place in places]
 
 
 def _move(
@@ -54,7 +136,13 @@ def _move(
     order until the share of its images is reached: at least one, and never the last `keep`.
     """
     rng = np.random.default_rng(seed)
-    for units in _units_by_class(images, np.flatnonzero(parts == "train"), rng):
+    index = np.flatnonzero(parts == "train")
+    if images.target == "multi_label":
+        units = _units(images, index)
+        dealt = _deal(images, units, (1 - fraction, fraction), rng)
+        parts[[image for unit, to in zip(units, dealt, strict=True) if to for image in unit]] = part
+        return
+    for units in _units_by_class(images, index, rng):
         wanted = fraction * sum(map(len, units))
         moved = 0
         for unit in units[:-keep]:
@@ -69,16 +157,65 @@ def _units_by_class(
     images: ImageSet, index: npt.NDArray[np.int64], rng: np.random.Generator
 ) -> Iterator[list[list[int]]]:
     """Of each class its units in random order: the numbers of their images."""
+    strata, by_class = strata_of(images), dict[str, list[list[int]]]()
+    for unit in _units(images, index):
+        labels = Counter(label for image in unit for label in sorted(strata[image]))
+        by_class.setdefault(min(labels, key=lambda label: (-labels[label], label)), []).append(unit)
+    for label in sorted(by_class):
+        units = by_class[label]
+        yield [units[i] for i in rng.permutation(len(units))]
+
+
+def _units(images: ImageSet, index: npt.NDArray[np.int64]) -> list[list[int]]:
+    """The numbers of the images of each unit, in order of the units' names."""
     members: dict[str, list[int]] = {}
     for image, unit in zip(index, np.array(images.units())[index], strict=True):
         members.setdefault(str(unit), []).append(int(image))
-    by_class: dict[str, list[str]] = {}
-    for unit in sorted(members):
-        labels = Counter(images.labels[image] for image in members[unit])
-        by_class.setdefault(min(labels, key=lambda label: (-labels[label], label)), []).append(unit)
-    for label in sorted(by_class):
-        names = by_class[label]
-        yield [members[names[i]] for i in rng.permutation(len(names))]
+    return [members[unit] for unit in sorted(members)]
+
+
+def _deal(
+    images: ImageSet,
+    units: Sequence[Sequence[int]],
+    shares: Sequence[float],
+    rng: np.random.Generator,
+) -> npt.NDArray[np.int64]:
+    """Number of the part of each unit: the most even of some iterative stratifications."""
+    strata = strata_of(images)
+    names = sorted(frozenset[str]().union(*strata))
+    held = [Counter(name for image in unit for name in strata[image]) for unit in units]
+    counts = np.array([[each[name] for name in names] for each in held], dtype=np.float64)
+    # The number of images is dealt out as if it were one label more, that all of them have.
+    counts = np.column_stack([counts, [len(unit) for unit in units]])
+    wanted = np.array(shares)[:, None] * counts.sum(0)
+
+    def unevenness(found: npt.NDArray[np.int64]) -> float:
+        got = np.array([counts[found == part].sum(0) for part in range(len(shares))])
+        # A part without any image of a label cannot be measured: that is worse than all else.
+        return float((np.abs(got - wanted) / counts.sum(0) + 100 * (got == 0)).sum())
+
+    return min((_stratify(counts, wanted, rng) for _ in range(TRIES)), key=unevenness)
+
+
+def _stratify(
+    counts: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64], rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Part of each unit, from images of each label of the units and wanted in the parts.
+
+    The label that fewest units are left of is dealt out first, each unit to the part that lacks
+    most images of that label, then most images at all. A part lacks one image of a label at
+    least, so that rare ones reach all.
+    """
+    lacks, found = np.maximum(wanted, 1.0), np.full(len(counts), -1)
+    order = rng.permutation(len(counts))
+    while (left := order[found[order] < 0]).size:
+        n_left = (counts[left] > 0).sum(0)
+        label = int(np.where(n_left > 0, n_left, len(counts) + 1).argmin())
+        for unit in left[counts[left, label] > 0]:
+            part = int(np.lexsort((-lacks[:, -1], -lacks[:, label]))[0])
+            found[unit] = part
+            lacks[part] -= counts[unit]
+    return found
 
 
 def folds(images: ImageSet, n: int, seed: int) -> npt.NDArray[np.int64]:
@@ -91,6 +228,11 @@ def folds(images: ImageSet, n: int, seed: int) -> npt.NDArray[np.int64]:
     """
     rng = np.random.default_rng(seed)
     found = np.empty(len(images.files), dtype=np.int64)
+    if images.target == "multi_label":
+        units = _units(images, np.arange(len(found)))
+        for unit, number in zip(units, _deal(images, units, [1 / n] * n, rng), strict=True):
+            found[unit] = number
+        return found
     for units in _units_by_class(images, np.arange(len(found)), rng):
         filled = np.zeros(n, dtype=np.int64)
         for unit in units:

@@ -18,6 +18,7 @@ from evtl.commands.asking import (
     AvailableOption,
     CandidatesOption,
     ClassesOption,
+    DeviceOption,
     GoalOption,
     JsonOption,
     ModalityOption,
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from trainer.runs import RunResult
 
 app = typer.Typer(rich_markup_mode=None)
-
-Device = Literal["auto", "cuda", "cpu"]
-DeviceOption = Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")]
 
 
 @app.command()

@@ -5,12 +5,12 @@ import numpy as np
 from evidence.records import TaskProfile
 from recommender.plan import PlanEvidence
 from tests.unit.trainer.toys import LITE0, plan_of
-from trainer.metrics import Interval
+from trainer.bootstrap import Interval
+from trainer.data_summary import DataSummary
 from trainer.plots_of_training import Step
+from trainer.readable import Unreadable
 from trainer.report_data import (
-    DataSummary,
     Drawn,
-    LeftOut,
     Outcomes,
     Reference,
     ReportData,
@@ -72,7 +72,7 @@ def full_report(name: str = "benign_1.png") -> ReportData:
         data=DataSummary(
             counts={"train": {"benign": 40, "malignant": 20}, "test": {"benign": 20}},
             n_groups=50,
-            unreadable=(LeftOut(file=f"folder/{name}", reason="empty file"),),
+            unreadable=(Unreadable(file=f"folder/{name}", reason="empty file"),),
             near_duplicates=((f"a/{name}", "b.png"),),
             conflicts=((f"a/{name}", "c.png"),),
             crossing=(f"a/{name}",),

@@ -18,10 +18,11 @@ from PIL import Image
 from recommender.plan import PlanEvidence
 from tests.unit.trainer.reporting import full_report, outcomes, result_of
 from tests.unit.trainer.toys import plan_of
+from trainer.bootstrap import Interval
+from trainer.data_summary import DataSummary
 from trainer.errors import TrainingError
-from trainer.metrics import Interval
 from trainer.report import MAX_LISTED, file_name, render_report, write_report
-from trainer.report_data import DataSummary, Outcomes, ReportData
+from trainer.report_data import Outcomes, ReportData
 
 VOID = {"meta", "img", "br"}
 HOSTILE = "<script>alert(1)</script>\"'&.png"

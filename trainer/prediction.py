@@ -24,6 +24,9 @@ from trainer.targets import SEPARATOR, Predictions
 from trainer.trained import TrainedModel
 from trainer.weighted import THRESHOLD
 
+#: Significant decimal digits of single precision.
+DIGITS = 7
+
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -97,7 +100,7 @@ def predict(
 def _prediction(model: TrainedModel, name: str, row: Predictions) -> Prediction:
     labels = model.labels
     if labels.target == "number":
-        return Prediction(file=name, value=round(float(row), 6))
+        return Prediction(file=name, value=_rounded(float(row)))
     if labels.target == "multi_label":
         given = [label for label, p in zip(labels.names, row, strict=True) if p >= THRESHOLD]
     else:
@@ -110,6 +113,11 @@ def _prediction(model: TrainedModel, name: str, row: Predictions) -> Prediction:
         },
         at_operating_point=_called(model.result.operating_point, labels.names, row),
     )
+
+
+def _rounded(number: float) -> float:
+    """To the digits that a network computes with, of small probabilities too."""
+    return float(f"{number:.{DIGITS}g}")
 
 
 def _called(point: OperatingPoint | None, names: Sequence[str], row: Predictions) -> str:

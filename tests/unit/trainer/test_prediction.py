@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from tests.unit.trainer.model_runs import CLASSES, GRADES, NUMBER, SEVERAL, write_run
+from tests.unit.trainer.pictures import SECRET, write_dicom, write_nifti
 from trainer import prediction
 from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError
@@ -165,3 +166,23 @@ def test_what_is_named_must_be_there(class_folders: Path, tmp_path: Path) -> Non
     (tmp_path / "empty").mkdir()
     with pytest.raises(TrainingError, match="holds no images"):
         find_files([tmp_path / "empty"])
+
+
+def test_dicom_and_nifti_and_frames_of_them_are_predicted(
+    model: TrainedModel, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 4096, (3, 40, 40), dtype=np.uint16)
+    (tmp_path / "new").mkdir()
+    cine = write_dicom(tmp_path / "new" / "IM0001", frames)
+    volume = write_nifti(tmp_path / "new" / "volume.nii.gz", rng.normal(size=(20, 20, 9)))
+    found = {each.file: each for each in predict(model, find_files([cine.parent]), CPU)}
+    assert set(found) == {str(cine), str(volume)}
+    assert not any(each.problem for each in found.values())
+    items = [cine.with_name(f"IM0001#{number}") for number in range(4)]
+    of_frames = list(predict(model, find_files(items), CPU))
+    assert [bool(each.problem) for each in of_frames] == [False, False, False, True]
+    assert of_frames[1].probabilities == found[str(cine)].probabilities
+    assert of_frames[0].probabilities != of_frames[1].probabilities
+    said = "".join(each.model_dump_json() for each in (*found.values(), *of_frames))
+    assert SECRET not in said

@@ -249,7 +249,7 @@ def _equal_pixels(
         known = facts[number]
         try:
             content = known.content if known else ""
-            content = content or content_of(np.asarray(read_picture(images.path(number)).image))
+            content = content or content_of(read_picture(images.path(number)).image)
         except UnreadableError:
             continue
         yield first.setdefault(content, number), number

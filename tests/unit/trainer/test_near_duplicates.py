@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 
+from tests.unit.trainer.pictures import write_nifti
 from trainer.images import ImageSet, read_images
 from trainer.near_duplicates import (
     HASH_DISTANCE,
@@ -91,6 +91,7 @@ def test_the_same_pixels_in_another_format_are_identical(folder: Path) -> None:
     ]
     assert names(images, found.identical) == expected
     assert found.n_images == 6
+    assert found.conflicting(images) == ()
 
 
 def test_a_photograph_that_is_turned_by_its_header_is_a_copy(folder: Path) -> None:
@@ -170,7 +171,7 @@ def test_neighbouring_slices_of_one_volume_are_not_told(tmp_path: Path) -> None:
         for number in range(3):
             noise = np.asarray(texture(10 * ord(label) + number).convert("L"))[..., None]
             shifted = volume if number == 0 else volume[..., :2] + noise
-            nibabel.save(nibabel.Nifti1Image(shifted, np.eye(4)), tmp_path / f"{label}{number}.nii")
+            write_nifti(tmp_path / f"{label}{number}.nii", shifted)
             lines += [f"{label}{number}.nii,{'ab'[frame]},{frame}" for frame in range(2)]
     (tmp_path / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
     images, found = found_in(tmp_path)

@@ -259,14 +259,3 @@ def nested_order(images: ImageSet, first: int, seed: int) -> npt.NDArray[np.int6
         for number, unit in enumerate(units[first:], first):
             place[unit] = passed[number]
     return np.argsort(place, kind="stable")
-
-
-def crossing(images: ImageSet, parts: Sequence[str]) -> dict[str, int]:
-    """How many test images have an identical file, or a group, in training or validation."""
-    found = {}
-    for name, units in (("identical", images.digests), ("group", images.groups or ())):
-        elsewhere = {unit for unit, part in zip(units, parts, strict=False) if part != "test"}
-        found[name] = sum(
-            part == "test" and unit in elsewhere for unit, part in zip(units, parts, strict=False)
-        )
-    return found

@@ -15,11 +15,11 @@ from trainer.backbones import Preprocessing
 from trainer.checkpoint import Checkpoint
 from trainer.classifier import Classifier, Part, logits_of
 from trainer.errors import TrainingError
-from trainer.features import autocast, batches
+from trainer.features import EXTRACTION_BATCH, autocast, batches
 from trainer.feeding import iterate
 from trainer.freezing import Block, n_open, unfreeze
 from trainer.images import Progress
-from trainer.memory import halving
+from trainer.memory import fitting_memory
 from trainer.schedule import parameter_groups, warm_cosine
 from trainer.targets import Labels
 
@@ -146,7 +146,7 @@ class Loop:
         if self.plan.augmentation == "online":
             generator = seeded(self._generator, self.plan.seed, self._n_steps)
             images = augment(images, self.plan.transforms, generator)
-        loss, self.micro_batch = halving(
+        loss, self.micro_batch = fitting_memory(
             lambda size: self._gradient(images, targets, size), self.micro_batch
         )
         if self.device.type == "cpu" and not torch.isfinite(loss):
@@ -202,7 +202,7 @@ class Loop:
         NotFiniteError
             The loss is not a number.
         """
-        size = min(self.micro_batch, self.plan.batch_size)
+        size = min(self.micro_batch, EXTRACTION_BATCH)
         outputs = logits_of(self.classifier, part.pixels, self.steps, self.device, size)
         loss = float(self._plain_loss(outputs, torch.from_numpy(part.targets)))
         if not math.isfinite(loss):

@@ -83,6 +83,7 @@ class Fitted:
     temperature: float | None = None
     notes: tuple[str, ...] = ()
     ladder: tuple[Step, ...] = ()
+    refitted: bool = False
 
 
 def fit(work: Work) -> Fitted:
@@ -136,6 +137,7 @@ def _fit_head(work: Work, network: nn.Module, labels: Labels, targets: Encoded) 
         setting=selection.chosen,
         state=state,
         head=None if linear else selection.head,
+        refitted=True,
     )
 
 

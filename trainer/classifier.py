@@ -12,7 +12,7 @@ from trainer.backbones import Preprocessing
 from trainer.features import EXTRACTION_BATCH, autocast
 from trainer.feeding import Source, inputs
 from trainer.freezing import settle
-from trainer.memory import halving
+from trainer.memory import fitting_memory
 from trainer.targets import Encoded
 
 Pixels = npt.NDArray[np.uint8]
@@ -75,4 +75,4 @@ def logits_of(
         return torch.cat([classifier(images).float() for images in fed]).cpu()
 
     with torch.inference_mode(), autocast(device):
-        return halving(outputs, size)[0]
+        return fitting_memory(outputs, size)[0]

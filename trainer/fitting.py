@@ -23,7 +23,7 @@ from trainer.features import extract
 from trainer.feeding import Picked
 from trainer.finetune import Classifier, Part, count_features, fine_tune, logits_of
 from trainer.images import Progress
-from trainer.ladder import Step, ascend, climb
+from trainer.ladder import Step, ascend, climb, top
 from trainer.preparation import Prepared
 from trainer.targets import Encoded, Labels, Predictions
 
@@ -189,13 +189,13 @@ def _climb(work: Work, network: nn.Module, labels: Labels, targets: Encoded) -> 
         work.device, work.progress, work.folder / LADDER_FOLDER,
     )  # fmt: skip
     found = climb(ground)
-    top = [step for step in found if step.kept][-1]
-    if top.n_open:
+    chosen_step = found[top(found)]
+    if chosen_step.n_open:
         parts = [data.parts[number] for number in known]
         fitted = _of_classifier(work, ascend(ground, parts, found, work.on_line), labels)
     else:
         fitted = _fit_head(work, network, labels, targets)
-    setting = ", ".join(filter(None, (f"ladder: {top.name}", fitted.setting)))
+    setting = ", ".join(filter(None, (f"ladder: {chosen_step.name}", fitted.setting)))
     return replace(fitted, setting=setting, ladder=found)
 
 

@@ -25,6 +25,10 @@ from trainer.targets import Encoded, Labels, Predictions
 FOLDS = 3
 #: Steps above the frozen one; of a network of more blocks several are unfrozen at once.
 STEPS = 5
+#: Steps in a row that may fail to pay before the ladder ends. One may, because a network that is
+#: cut in the middle of layers that learned together can be worse than one that is trained on
+#: either side of them (Yosinski et al. 2014, section 4.1, arXiv:1411.1792).
+PATIENCE = 2
 #: Resamples of whole groups for a standard error.
 N_RESAMPLES = 300
 
@@ -40,7 +44,8 @@ class Step(Record):
         Score on images that were not learned from, mean over the folds, with its 95% interval;
         larger is better.
     gain, standard_error : float or None
-        Above the step below, on the same images, and how unsure that is; None of the first step.
+        Above the last step that paid, on the same images, and how unsure that is; None of the
+        first step.
     kept : bool
         It paid: the gain is larger than its standard error.
     seconds : float
@@ -65,12 +70,12 @@ def rungs(n_blocks: int) -> tuple[int, ...]:
 
 
 def climb(ground: Ground) -> tuple[Step, ...]:
-    """Take steps until one does not pay: that one is the last, and is not kept.
+    """Take steps until `PATIENCE` of them in a row do not pay; the last that paid is the choice.
 
     Each begins with the weights of the one below, the first with the linear head on the frozen
     features (Kumar et al. 2022, arXiv:2202.10054). A step pays if it gains more than one standard
-    error of the difference on the same images; else the simpler model is as good (the rule of one
-    standard error: Breiman et al. 1984, section 3.4.3).
+    error of the difference to the last one that paid, on the same images; else the simpler model
+    is as good (the rule of one standard error: Breiman et al. 1984, section 3.4.3).
 
     Raises
     ------
@@ -92,16 +97,16 @@ def climb(ground: Ground) -> tuple[Step, ...]:
         reached = _scores(ground.labels, climbers, predictions, weights)
         seconds = round(time.perf_counter() - started, 2)
         found.append(_step(_name(n_open, n_blocks), n_open, reached, below, seconds))
-        if not found[-1].kept:
+        below = reached if found[-1].kept else below
+        if not any(step.kept for step in found[-PATIENCE:]):
             break
-        below = reached
     return tuple(found)
 
 
 def ascend(
     ground: Ground, parts: Sequence[str], found: Sequence[Step], tell: Tell = forget
 ) -> Classifier:
-    """Train up to the highest step that paid.
+    """Train up to the highest step that paid, by way of all below it.
 
     Parameters
     ----------
@@ -118,10 +123,14 @@ def ascend(
         A training cannot go on.
     """
     climber = Climber(ground, parts, "ladder", tell)
-    for rung, step in enumerate(found):
-        if step.kept:
-            climber.reach(rung, step.n_open)
+    for rung in range(top(found) + 1):
+        climber.reach(rung, found[rung].n_open)
     return climber.classifier()
+
+
+def top(found: Sequence[Step]) -> int:
+    """Number of the highest step that paid."""
+    return max(number for number, step in enumerate(found) if step.kept)
 
 
 def _name(n_open: int, n_blocks: int) -> str:

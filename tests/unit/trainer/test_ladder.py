@@ -86,13 +86,14 @@ class Told:
 @pytest.mark.parametrize(
     ("said", "kept"),
     [
-        ((0.2, 0.2, 5.0, 5.0), [True, False]),
-        ((0.0, 1.0, 1.0, 5.0), [True, True, False]),
+        ((0.2, 0.2, 0.2, 5.0), [True, False, False]),
+        ((0.2, 0.2, 5.0, 5.0), [True, False, True, False]),
+        ((0.0, 1.0, 1.0, 1.0), [True, True, False, False]),
         ((-0.8, -0.3, 0.3, 0.8), [True, True, True, True]),
-        ((1.0, 0.0, 5.0, 5.0), [True, False]),
+        ((1.0, 0.0, 0.5, 5.0), [True, False, False]),
     ],
 )
-def test_it_goes_on_only_while_a_step_gains_more_than_its_standard_error(
+def test_it_ends_after_two_steps_that_do_not_gain_more_than_their_standard_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: tuple[float, ...], kept: list[bool]
 ) -> None:
     monkeypatch.setattr(Told, "said", said)

@@ -23,7 +23,7 @@ from tests.unit.trainer.tuning import (
 from trainer.classifier import Classifier, Part, logits_of
 from trainer.errors import TrainingError
 from trainer.finetune import fine_tune
-from trainer.memory import halving
+from trainer.memory import fitting_memory
 from trainer.targets import Labels
 
 
@@ -121,7 +121,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
         raise RuntimeError(msg)
 
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
-        halving(work, 8)
+        fitting_memory(work, 8)
 
 
 def test_what_the_cpu_says_when_memory_runs_out_is_understood() -> None:
@@ -131,7 +131,7 @@ def test_what_the_cpu_says_when_memory_runs_out_is_understood() -> None:
             raise RuntimeError(msg)
         return size * 10
 
-    assert halving(work, 8) == (20, 2)
+    assert fitting_memory(work, 8) == (20, 2)
 
 
 def test_a_loss_that_is_no_number_stops_with_the_weights_of_the_best_epoch() -> None:

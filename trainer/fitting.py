@@ -20,6 +20,7 @@ from trainer.checkpoint import Checkpoint
 from trainer.climber import Ground
 from trainer.feature_cache import cached_features
 from trainer.features import extract
+from trainer.feeding import Picked
 from trainer.finetune import Classifier, Part, count_features, fine_tune, logits_of
 from trainer.images import Progress
 from trainer.ladder import Step, ascend, climb, top
@@ -168,8 +169,8 @@ def _fine_tune(work: Work, network: nn.Module, labels: Labels, targets: Encoded)
     validation = data.index("validation")
     outcome = fine_tune(
         classifier, _training_part(work, targets),
-        Part(data.pixels[validation], targets[validation]), work.plan, work.steps, work.device,
-        work.on_line, work.progress,
+        Part(Picked(data.pixels, validation), targets[validation]),
+        work.plan, work.steps, work.device, work.on_line, work.progress,
         checkpoint=Checkpoint(work.folder / CHECKPOINT_FILE), labels=labels,
     )  # fmt: skip
     fitted = _of_classifier(work, classifier, labels)
@@ -211,4 +212,4 @@ def _training_part(work: Work, targets: Encoded) -> Part:
     train = work.data.index("train")
     if found := _copies(work):
         return Part(found.pixels, targets[train][found.origin])
-    return Part(work.data.pixels[train], targets[train])
+    return Part(Picked(work.data.pixels, train), targets[train])

@@ -138,10 +138,7 @@ class Explainer:
 
     def overlaid(self, pixels: Pixels, output: int) -> Drawn:
         """An image ``(px, px, 3)`` under the map of a class, label or grade, or of the number."""
-        images = to_input(pixels[None], self.steps, self.device)
-        found = self._map(images, self._explained(output))
-        caption = f"{found.method}: {self._meaning(self._explained(output))}"
-        return Drawn(caption, overlay(pixels, found.maps[0]))
+        return self._overlaid(pixels, self._explained(output))
 
     @property
     def _exclusive(self) -> bool:
@@ -154,14 +151,19 @@ class Explainer:
 
     def _pictures(self, pixels: Pixels, case: Case, true: int | None) -> Iterator[Drawn]:
         yield Drawn("image", pixels)
-        yield self.overlaid(pixels, case.output)
-        if true is not None and self._explained(true) != self._explained(case.output):
-            yield self.overlaid(pixels, true)
+        asked = [case.output, case.output if true is None else true]
+        for output in dict.fromkeys(map(self._explained, asked)):
+            yield self._overlaid(pixels, output)
         images = to_input(pixels[None], self.steps, self.device)
         reversed_from = None if self.predict else [self._explained(case.output)]
         found = reversed_map(self.model, images, reversed_from)
         of = "all features" if self.predict else self._meaning(self._explained(case.output))
         yield Drawn(f"{found.method}: {of}", grey(found.maps[0]), found.note)
+
+    def _overlaid(self, pixels: Pixels, output: int) -> Drawn:
+        found = self._map(to_input(pixels[None], self.steps, self.device), output)
+        caption = f"{found.method}: {self._meaning(output)}"
+        return Drawn(caption, overlay(pixels, found.maps[0]))
 
     def _explained(self, output: int) -> int:
         """Output of the network for a class; of grades the step that leads up to one."""

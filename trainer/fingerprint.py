@@ -183,7 +183,7 @@ def _decoded(paths: Sequence[Path], readable: Sequence[int]) -> dict[int, bool |
 
 def _has_colour(path: Path) -> bool | None:
     try:
-        image = read_picture(path).image
+        image = read_picture(path).image.convert("RGB")
     except UnreadableError:
         return None
     values = np.asarray(image.reduce(max(1, min(image.size) // REDUCED_PX)), dtype=np.int16)

@@ -295,7 +295,8 @@ def load(item: Path, steps: Preprocessing) -> Loaded:
         msg = f"{item.name}: {error}"
         raise TrainingError(msg) from error
     method = Image.Resampling[steps.interpolation.upper()]
-    return Loaded(np.asarray(image.resize((steps.input_px, steps.input_px), method)), scaling)
+    square = image.resize((steps.input_px, steps.input_px), method)
+    return Loaded(np.asarray(square.convert("RGB")), scaling)
 
 
 def load_image(path: Path, steps: Preprocessing) -> Pixels:

@@ -269,7 +269,7 @@ class Loop:
             number, _, key = name.partition("/")
             parameter = parameters[int(number)]
             if value.shape == parameter.shape and key != "step":
-                # In the layout of the weight: another one would be summed in another order.
+                # In the layout of the weight, as it was: another one may round differently.
                 value = torch.empty_like(parameter).copy_(value)
             self._optimizer.state[parameter][key] = value
 

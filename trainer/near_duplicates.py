@@ -13,7 +13,6 @@ by 0.55 or less: one eye under two patients' names, and two opaque lenses with t
 dust.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,9 +21,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import uniform_filter
 
-from trainer.errors import TrainingError
+from trainer.errors import UnreadableError
 from trainer.images import ImageSet, Progress
-from trainer.thumbnails import FileFacts, Thumbnails, pixels_of, read_thumbnails
+from trainer.pixels import read_picture
+from trainer.thumbnails import FileFacts, Thumbnails, content_of, read_thumbnails
 
 #: Most of the 256 bits in which the hashes of near-duplicates differ.
 HASH_DISTANCE = 24
@@ -100,28 +100,26 @@ def find_near_duplicates(
         Those of `images`, where they were read before.
     """
     looked = thumbnails or read_thumbnails(images, progress)
-    same = _Joined(len(images.files))
+    same, alike = _Joined(len(images.files)), _Joined(len(images.files))
     first: dict[str, int] = {}
     for number, digest in enumerate(images.digests):
         same.join(first.setdefault(digest, number), number)
     reasons = {n: _not_hashed(looked.facts[n], looked.pixels[n]) for n in first.values()}
     hashed = np.array([n for n, reason in reasons.items() if not reason], dtype=np.int64)
-    alike = _Joined(len(images.files))
     for pair in _near(hashes_of(looked.cells[hashed]), looked.pixels[hashed], progress):
         alike.join(*hashed[list(pair)])
-    suspects = [n for cluster in alike.clusters() for n in cluster]
-    suspects += [n for n, reason in reasons.items() if reason not in ("", "unreadable")]
-    for number, other in _equal_pixels(images, sorted(suspects)):
-        same.join(number, other)
+    suspects = [n for n, reason in reasons.items() if reason not in ("", "unreadable")]
+    suspects += [n for cluster in alike.clusters() for n in cluster]
+    for pair in _equal_pixels(images, looked.facts, sorted(suspects)):
+        same.join(*pair)
     for cluster in same.clusters():
         for number in cluster[1:]:
             alike.join(cluster[0], number)
     missed = Counter(reasons[first[digest]] for digest in images.digests)
-    del missed[""]
+    n_compared = missed.pop("", 0)
     return NearDuplicates(
-        tuple(alike.clusters()), tuple(same.clusters()),
-        len(images.files) - missed.total(), dict(sorted(missed.items())),
-    )  # fmt: skip
+        tuple(alike.clusters()), tuple(same.clusters()), n_compared, dict(sorted(missed.items()))
+    )
 
 
 def with_alike(images: ImageSet, found: NearDuplicates) -> ImageSet:
@@ -231,16 +229,19 @@ def _agree(
     return np.asarray(theirs @ own[0] >= DETAIL_AGREEMENT * scale)
 
 
-def _equal_pixels(images: ImageSet, numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _equal_pixels(
+    images: ImageSet, facts: Sequence[FileFacts | None], numbers: Sequence[int]
+) -> Iterator[tuple[int, int]]:
     """Pairs of images with the same pixels; one that cannot be decoded whole equals none."""
     first: dict[str, int] = {}
     for number in numbers:
+        known = facts[number]
         try:
-            pixels = pixels_of(images.root / images.files[number])
-        except TrainingError:
+            content = known.content if known else ""
+            content = content or content_of(np.asarray(read_picture(images.path(number)).image))
+        except UnreadableError:
             continue
-        content = hashlib.sha256(repr((pixels.shape, pixels.dtype)).encode() + pixels.tobytes())
-        yield first.setdefault(content.hexdigest(), number), number
+        yield first.setdefault(content, number), number
 
 
 class _Joined:

@@ -90,8 +90,12 @@ def readable_pixels(
 
 def pixel_recipe(steps: Preprocessing) -> bytes:
     """All that pixels depend on beside the content of the file."""
-    versions = [version(package) for package in DECODERS]
-    return key_of(DECODING_VERSION, versions, steps.input_px, steps.interpolation)
+    return key_of(*decoding_recipe(), steps.input_px, steps.interpolation)
+
+
+def decoding_recipe() -> tuple[int, list[str]]:
+    """What decodes a file, whatever is made of its pixels then."""
+    return DECODING_VERSION, [version(package) for package in DECODERS]
 
 
 def image_keys(images: ImageSet) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""One image of a set, whatever its format -> an upright 8-bit RGB picture.
+"""One image of a set, whatever its format -> an upright 8-bit picture.
 
 An image is a file, or a frame of it that is named by its number: ``cine.dcm#12`` is the frame, and
 ``volume.nii.gz#40`` the axial slice, with 12 or 40 before it. A file of several that is named

@@ -9,7 +9,7 @@ from PIL import ExifTags, Image, ImageOps
 from PIL.TiffImagePlugin import BITSPERSAMPLE
 
 from trainer.errors import UnreadableError
-from trainer.scaling import AS_STORED, BLANK, Picture, spread_picture
+from trainer.scaling import AS_STORED, BLANK, Picture, is_blank, spread_picture
 
 #: Pixels of one image above which a file is taken for a decompression bomb.
 MAX_PIXELS = 100_000_000
@@ -88,9 +88,8 @@ def read_raster(path: Path, page: int | None = None, px: int | None = None) -> P
         if px:
             opened.draft(None, (REDUCING_GAP * px, REDUCING_GAP * px))
         ImageOps.exif_transpose(opened, in_place=True)
-        image = opened.convert("RGB")
-    blank = all(low == high for low, high in image.getextrema())  # type: ignore[misc]
-    return Picture(image, BLANK if blank else AS_STORED)
+        image = opened.convert("L" if opened.mode == "L" else "RGB")
+    return Picture(image, BLANK if is_blank(image) else AS_STORED)
 
 
 def _turn_to(opened: Image.Image, page: int) -> None:

@@ -1,6 +1,6 @@
 """Values of any depth -> 8 bits, and which way was taken."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +23,9 @@ BLANK = "one value everywhere"
 
 
 class Picture(NamedTuple):
-    """An upright RGB image of 8 bits, and how its values were brought there.
+    """An upright image of 8 bits, and how its values were brought there.
 
+    Grey stays one channel (mode ``L``, else ``RGB``), which is resized three times as fast.
     `scaling` is one of the constants of this module; some have a comma and a note behind them.
     """
 
@@ -72,10 +73,15 @@ def _finite(values: npt.NDArray[np.generic]) -> Values:
 
 def picture(values: npt.NDArray[np.uint8], scaling: str) -> Picture:
     """A picture of grey values ``(H, W)`` or colours ``(H, W, 3)``."""
-    blank = values.min() == values.max()
-    return Picture(
-        Image.fromarray(np.ascontiguousarray(values)).convert("RGB"), BLANK if blank else scaling
-    )
+    image = Image.fromarray(np.ascontiguousarray(values))
+    return Picture(image, BLANK if is_blank(image) else scaling)
+
+
+def is_blank(image: Image.Image) -> bool:
+    """Whether each channel has one value everywhere."""
+    extrema: Any = image.getextrema()
+    pairs = extrema if image.mode == "RGB" else [extrema]
+    return all(low == high for low, high in pairs)
 
 
 def spread_picture(values: npt.NDArray[np.generic], *, inverted: bool = False) -> Picture:

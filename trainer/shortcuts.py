@@ -114,15 +114,19 @@ def find_shortcuts(
 
 
 def labels_of(images: ImageSet) -> Iterator[tuple[str, Mask]]:
-    """What each image is or is not."""
+    """What each image is or is not, unless all of them or none are."""
     if images.target == "number":
         values = np.array([float(label) for label in images.labels])
-        yield "above the median", values > np.median(values)
+        above = values > np.median(values)
+        if above.any():
+            yield "above the median", above
         return
     separator = "|" if images.target == "multi_label" else None
     held = [set(label.split(separator)) if separator else {label} for label in images.labels]
     for name in sorted(set().union(*held) - {""}):
-        yield name, np.array([name in labels for labels in held])
+        is_label = np.array([name in labels for labels in held])
+        if not is_label.all():
+            yield name, is_label
 
 
 def _independent(images: ImageSet) -> npt.NDArray[np.int64]:

@@ -12,6 +12,8 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
+from trainer.pixels import read_picture
+
 SECRET = "SECRET^NAME"
 SECRET_ID = "MRN-4711"
 #: A 12-bit ramp, 64 x 64: Pillow's own conversion saturates 94% of it.
@@ -70,7 +72,7 @@ def write_nifti(
         affine[row, stored] = 1 if letter in "RAS" else -1
     image = nibabel.Nifti1Image(values, affine)  # type: ignore[no-untyped-call]
     if slope is not None:
-        image.header.set_slope_inter(slope, 0)
+        image.header.set_slope_inter(slope, 0)  # type: ignore[no-untyped-call]
     nibabel.save(image, path)
     return path
 
@@ -79,3 +81,16 @@ def saved(path: Path, values: NDArray[Any], **options: object) -> Path:
     """An image that Pillow writes."""
     Image.fromarray(values).save(path, **options)  # type: ignore[arg-type]
     return path
+
+
+def grey(path: Path) -> NDArray[np.uint8]:
+    """Grey values of a picture whose channels are the same."""
+    pixels = np.asarray(read_picture(path).image.convert("RGB"))
+    assert (pixels == pixels[..., :1]).all()
+    return pixels[..., 0]
+
+
+def is_ramp(pixels: NDArray[Any]) -> bool:
+    """Grows to the right, over all of the range, and is cut off nowhere."""
+    row = pixels[0].astype(int)
+    return bool((np.diff(row) > 0).all() and row[0] <= 2 and row[-1] >= 253)

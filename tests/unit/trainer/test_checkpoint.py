@@ -1,16 +1,14 @@
 """A checkpoint is all of the last one written, or all of the one before."""
 
 import math
-import resource
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from tests.unit.trainer.tuning import deep_toy, same, state_of, tune, tuning_plan
+from tests.unit.trainer.tuning import deep_toy, files_of_at_most, same, state_of, tune, tuning_plan
 from trainer.checkpoint import Checkpoint
 from trainer.errors import TrainingError
 
@@ -24,17 +22,6 @@ FACTS = {"epoch": 3, "losses": [0.1, 1 / 3], "best_score": -math.inf, "lines": [
 
 def kept(path: Path) -> Checkpoint:
     return Checkpoint(path / "checkpoint.safetensors", every_s=0, share=math.inf)
-
-
-@contextmanager
-def files_of_at_most(n_bytes: int) -> Iterator[None]:
-    """The system refuses to make a file larger, as a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:

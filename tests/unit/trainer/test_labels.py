@@ -140,11 +140,10 @@ def test_a_frame_that_is_no_number_is_a_bad_row(tmp_path: Path, frame: str) -> N
 
 def test_the_digest_follows_the_target_and_the_order(tmp_path: Path) -> None:
     root = folder_of(tmp_path, "label", ["1", "2"] * 3)
-    found = [
-        read_images(root, target=target, order=order).digest
-        for target, order in (("classes", ()), ("ordinal", ("1", "2")), ("ordinal", ("2", "1")),
-                              ("number", ()))
+    asked: list[tuple[Target, Sequence[str]]] = [
+        ("classes", ()), ("ordinal", ("1", "2")), ("ordinal", ("2", "1")), ("number", ()),
     ]  # fmt: skip
+    found = [read_images(root, target=target, order=order).digest for target, order in asked]
     assert len(set(found)) == 4
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 from pathlib import Path
+from typing import BinaryIO
 
 import nibabel
 import numpy as np
@@ -29,7 +30,7 @@ def stored(axes: str) -> np.ndarray:
 
 
 def channels(path: Path) -> np.ndarray:
-    return np.asarray(read_picture(path).image).astype(int)
+    return np.asarray(read_picture(path).image.convert("RGB")).astype(int)
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
@@ -60,7 +61,8 @@ def test_the_neighbours_are_the_first_and_third_channel(tmp_path: Path) -> None:
 def test_without_a_number_it_is_the_middle_slice(tmp_path: Path) -> None:
     write_nifti(tmp_path / "v.nii", ramp())
     assert np.array_equal(channels(tmp_path / "v.nii"), channels(tmp_path / "v.nii#3"))
-    assert read_picture(tmp_path / "v.nii").scaling == f"{BY_VOLUME}, middle slice"
+    write_nifti(tmp_path / "body.nii", BODY)
+    assert read_picture(tmp_path / "body.nii").scaling == f"{BY_VOLUME}, middle slice"
 
 
 def test_a_slice_is_counted_as_it_is_stored(tmp_path: Path) -> None:
@@ -151,9 +153,14 @@ def test_slices_of_a_volume_are_one_unit_and_no_copies(tmp_path: Path) -> None:
 def test_a_volume_is_opened_once_for_all_its_slices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, seen = write_nifti(tmp_path / "v.nii.gz", ramp()), []
-    opened = nifti._opened
-    monkeypatch.setattr(nifti, "_opened", lambda stream: seen.append(1) or opened(stream))
+    path = write_nifti(tmp_path / "v.nii.gz", ramp())
+    opened, seen = nifti._opened, []
+
+    def counted(stream: BinaryIO) -> object:
+        seen.append(stream)
+        return opened(stream)
+
+    monkeypatch.setattr(nifti, "_opened", counted)
     for number in range(6):
         read_picture(tmp_path / f"{path.name}#{number}")
     assert len(seen) == 1

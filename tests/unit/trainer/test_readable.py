@@ -14,6 +14,8 @@ from trainer.errors import TrainingError
 from trainer.images import ImageSet, Loaded, decode, load, read_images
 from trainer.readable import readable
 
+DATA = os.environ.get("EVTL_TEST_DATA", "")
+
 
 def spoiled(root: Path) -> dict[str, str]:
     """Each kind of bad file in class a, and the reason that is expected for it."""
@@ -146,3 +148,14 @@ def test_scalings_are_counted_and_picked(tmp_path: Path) -> None:
     images, _bad = readable(read_images(tmp_path), 0.0)
     assert images.scaling_counts == {"DICOM window": 3, "percentiles 0.5 to 99.5 of the image": 8}
     assert images.pick([0]).scaling_counts == {"DICOM window": 1}
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not DATA, reason="EVTL_TEST_DATA names no folder of image sets")
+@pytest.mark.parametrize("name", ["brain_mri_tumour_leaky", "busi_breast_us",
+                                  "odir_cataract_fundus", "pneumonia_xray_28px"])  # fmt: skip
+def test_every_image_of_the_real_sets_is_readable(name: str) -> None:
+    images = read_images(Path(DATA) / name)
+    kept, bad = readable(images, 0.0)
+    assert bad == ()
+    assert kept.scaling_counts == {"8 bits as stored": len(images.files)}

@@ -1,0 +1,86 @@
+"""A split that leaks is refused with the list; names of patients are told to nobody."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from trainer.errors import TrainingError
+from trainer.images import ImageSet
+from trainer.leakage import check_leakage
+from trainer.near_duplicates import NearDuplicates
+
+NAMES = tuple(f"{number:02d}.png" for number in range(60))
+PARTS = ("test",) * 30 + ("validation",) * 10 + ("train",) * 20
+IMAGES = ImageSet(Path("set"), NAMES, ("a", "b") * 30, None, PARTS, NAMES)
+
+
+def near(*clusters: tuple[int, ...], identical: tuple[tuple[int, ...], ...] = ()) -> NearDuplicates:
+    return NearDuplicates(clusters, identical, 60, {})
+
+
+def test_a_split_without_copies_passes_without_a_word() -> None:
+    report = check_leakage(IMAGES, PARTS, allow=False, found=near((0, 2), (40, 42)))
+    assert (report.crossings, report.warnings, report.n_test) == ((), (), 30)
+
+
+def test_identical_files_that_cross_are_refused_with_the_list() -> None:
+    leaky = replace(IMAGES, digests=tuple(f"{n % 25}" for n in range(60)))
+    with pytest.raises(TrainingError, match=r"30 of 30 test images are identical") as caught:
+        check_leakage(leaky, PARTS, allow=False)
+    text = str(caught.value)
+    assert "  00.png (identical: 50.png in train)" in text
+    assert "and 10 more" in text
+    assert "--allow-leakage" in text
+    assert check_leakage(leaky, PARTS, allow=True).count("identical") == 30
+
+
+def test_identical_pixels_in_other_files_are_refused_too() -> None:
+    found = near((3, 45), identical=((3, 45),))
+    with pytest.raises(TrainingError, match=r"1 of 30 .*\n  03.png \(identical: 45.png in train"):
+        check_leakage(IMAGES, PARTS, allow=False, found=found)
+
+
+def test_groups_that_cross_are_refused_and_not_named() -> None:
+    groups = tuple("Jane Doe" if number in (3, 35) else f"p{number}" for number in range(60))
+    patients = replace(IMAGES, groups=groups)
+    with pytest.raises(TrainingError, match=r"03.png \(same group [0-9a-f]{8}: 35.png") as caught:
+        check_leakage(patients, PARTS, allow=False)
+    report = check_leakage(patients, PARTS, allow=True)
+    assert "Jane" not in str(caught.value) + report.model_dump_json() + str(report.warnings)
+    assert report.warnings == (
+        "1 of 30 test images are of a patient or group that is also in training or validation",
+    )
+
+
+def test_near_duplicates_that_cross_are_reported() -> None:
+    report = check_leakage(IMAGES, PARTS, allow=False, found=near((2, 4, 46), (6, 36)))
+    assert [(each.test, each.other) for each in report.crossings] == [
+        ("02.png", "46.png"),
+        ("04.png", "46.png"),
+        ("06.png", "36.png"),
+    ]
+    assert not report.refused
+    assert report.warnings[0].startswith("3 of 30 test images are nearly identical")
+
+
+def test_validation_images_that_training_has_seen_are_counted() -> None:
+    report = check_leakage(IMAGES, PARTS, allow=False, found=near((32, 46), (34, 36)))
+    assert report.n_validation == 1
+    assert report.warnings == ("1 validation images have their like in training",)
+
+
+def test_images_that_are_alike_and_labelled_differently_are_told_with_their_names() -> None:
+    found = near((0, 2, 5), (8, 9), identical=((8, 9),))
+    report = check_leakage(IMAGES, PARTS, allow=False, found=found)
+    assert [str(each) for each in report.conflicts] == [
+        "00.png (a) / 05.png (b): near-duplicate",
+        "08.png (a) / 09.png (b): identical",
+    ]
+    assert "2 pairs of images are alike and labelled differently" in report.warnings[0]
+
+
+def test_what_was_not_compared_is_said() -> None:
+    found = NearDuplicates((), (), 57, {"featureless": 3})
+    warnings = check_leakage(IMAGES, PARTS, allow=False, found=found).warnings
+    assert warnings == ("3 images were not searched for near-duplicates: featureless",)

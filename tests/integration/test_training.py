@@ -70,7 +70,7 @@ def test_each_approach_trains_measures_and_predicts_what_it_measured(
     assert str(run) in text
     result = RunFolder(run).read_result()
     assert (result.status, result.approach, result.head) == ("finished", approach, head)
-    assert {"accuracy", "balanced_accuracy", "auc", "sensitivity", "specificity"} == set(
+    assert {"accuracy", "balanced_accuracy", "auc", "sensitivity", "specificity"} <= set(
         result.metrics["test"]
     )
     assert result.positive_class == "malignant"
@@ -273,7 +273,7 @@ def test_a_full_disk_is_one_message_and_leaves_nothing_half_written(
     def full(*_args: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("trainer.runs.os.fsync", full)
+    monkeypatch.setattr("trainer.replacing.os.fsync", full)
     with pytest.raises(TrainingError, match="No space left on device"):
         train(plan_of(), read_images(sample), tmp_path / "run", device="cpu")
     assert list((tmp_path / "run").iterdir()) == []

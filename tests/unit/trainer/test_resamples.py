@@ -94,6 +94,20 @@ def test_every_label_reaches_every_part(seed: int) -> None:
         assert set(FINDINGS) <= set().union(*held)
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_a_label_of_few_patients_among_many_labels_reaches_every_part(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    pairs = []
+    for patient, held in enumerate(rng.random((60, 12)) < 0.3):
+        found = [f"finding {number}" for number in np.flatnonzero(held)]
+        label = "|".join(sorted(found + ["rare"] * (patient < 4)))
+        pairs += [(f"p{patient}", label)] * int(rng.integers(1, 4))
+    images = image_set(pairs, "multi_label")
+    parts = split_images(images, plan_of(seed))
+    held_by = [part for part, of in zip(parts, strata_of(images), strict=True) if "rare" in of]
+    assert set(held_by) == {"train", "validation", "test"}
+
+
 def test_labels_are_spread_more_evenly_than_by_chance() -> None:
     rng = np.random.default_rng(0)
     held = rng.random((300, 4)) < (0.5, 0.3, 0.1, 0.04)

@@ -182,8 +182,8 @@ def _deal(
 ) -> npt.NDArray[np.int64]:
     """Number of the part of each unit: the most even of some iterative stratifications."""
     strata = strata_of(images)
-    names = sorted(frozenset[str]().union(*strata))
     held = [Counter(name for image in unit for name in strata[image]) for unit in units]
+    names = sorted(set[str]().union(*held))
     counts = np.array([[each[name] for name in names] for each in held], dtype=np.float64)
     # The number of images is dealt out as if it were one label more, that all of them have.
     counts = np.column_stack([counts, [len(unit) for unit in units]])

@@ -158,3 +158,11 @@ def test_near_duplicates_stay_together_with_the_groups_that_they_join() -> None:
     alone = replace(images, alike=alike, groups=None).units()
     assert alone[0] == alone[9]
     assert len(set(alone)) == 39
+
+
+def test_a_label_that_only_the_given_test_part_has_is_refused() -> None:
+    pairs = [(f"p{n}", ("late", "mass", "mass|nodule")[min(n // 10, 1) + n % 2]) for n in range(40)]
+    images = image_set(pairs, "multi_label")
+    given_one = replace(images, splits=("test",) * 10 + ("train",) * 30)
+    with pytest.raises(TrainingError, match=r"'late' has no image in the train part"):
+        split_images(given_one, plan_of())

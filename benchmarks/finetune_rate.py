@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -29,9 +29,11 @@ from grid import planned
 from torch.nn import functional
 
 from evidence.records import TaskProfile
-from recommender.plan import TrainingPlan
+from recommender.plan import PlannedBackbone, TrainingPlan
 from trainer.backbones import Preprocessing, build_backbone, preprocessing
 from trainer.checkpoint import Checkpoint
+from trainer.features import autocast
+from trainer.feeding import Pixels
 from trainer.finetune import Classifier, Part, count_features, fine_tune
 from trainer.loop import WEIGHT_DECAY
 from trainer.memory import keep_freed_memory
@@ -50,46 +52,70 @@ class Epoch(NamedTuple):
     cpu_s: float
 
 
+class Case(NamedTuple):
+    """What is trained, on how many images, and where.
+
+    Without its weights a network starts at random; its speed is the same.
+    """
+
+    backbone: PlannedBackbone
+    n_images: int
+    batch_size: int
+    augmentation: Literal["none", "online"] = "online"
+    device: torch.device = CPU
+
+    def network(self) -> tuple[Classifier, Preprocessing]:
+        """A classifier on the CPU."""
+        built = build_backbone(self.backbone, find_weights(self.backbone))
+        steps = preprocessing(self.backbone, built)
+        return Classifier(built, count_features(built, steps.input_px), N_CLASSES), steps
+
+    @property
+    def n_validation(self) -> int:
+        """Images that are validated on."""
+        return round(self.n_images * VALIDATION)
+
+
 class Watch:
     """Seconds since it was last looked at."""
 
-    def __init__(self) -> None:
-        self._wall, self._cpu = time.perf_counter(), time.process_time()
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self.look()
 
     def look(self) -> Epoch:
         """On the wall and of this process; starts anew."""
-        wall, cpu = time.perf_counter(), time.process_time()
-        found = Epoch(wall - self._wall, cpu - self._cpu)
-        self._wall, self._cpu = wall, cpu
-        return found
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        now = Epoch(time.perf_counter(), time.process_time())
+        before, self._before = getattr(self, "_before", now), now
+        return Epoch(now.wall_s - before.wall_s, now.cpu_s - before.cpu_s)
 
 
-def network(name: str) -> tuple[Classifier, Preprocessing]:
-    """A classifier with the weights of an installed package."""
-    backbone = planned(name)
-    built = build_backbone(backbone, find_weights(backbone))
-    steps = preprocessing(backbone, built)
-    return Classifier(built, count_features(built, steps.input_px), N_CLASSES), steps
-
-
-def ours(asked: argparse.Namespace, folder: Path, n_epochs: int, after: Callable[[], None]) -> None:
-    """Fine-tune on a memory map of random pixels; `after` is called at the end of each epoch."""
-    classifier, steps = network(asked.backbone)
-    rng, px, n = np.random.default_rng(0), steps.input_px, asked.images
-    path = folder / "pixels.npy"
+def random_pixels(path: Path, n: int, px: int) -> Pixels:
+    """A memory map like that of the cache."""
+    rng = np.random.default_rng(0)
     np.save(path, rng.integers(0, 256, (n, px, px, 3), dtype=np.uint8))
-    pixels, targets = np.load(path, mmap_mode="r"), rng.permutation(np.arange(n) % N_CLASSES)
-    held_out = round(n * VALIDATION)
+    found: Pixels = np.load(path, mmap_mode="r")
+    return found
+
+
+def ours(case: Case, folder: Path, n_epochs: int, after: Callable[[], None]) -> None:
+    """Fine-tune on a memory map of random pixels; `after` is called at the end of each epoch."""
+    classifier, steps = case.network()
+    n, held_out = case.n_images, case.n_validation
+    pixels = random_pixels(folder / "pixels.npy", n, steps.input_px)
+    targets = np.random.default_rng(0).permutation(np.arange(n) % N_CLASSES)
     plan = TrainingPlan(
         profile=TaskProfile(modality="ultrasound", n_images=n, n_classes=N_CLASSES),
-        backbone=planned(asked.backbone), approach="fine_tuning_from_scratch", head="linear",
-        augmentation=asked.augmentation, epochs=n_epochs, batch_size=asked.batch,
+        backbone=case.backbone, approach="fine_tuning_from_scratch", head="linear",
+        augmentation=case.augmentation, epochs=n_epochs, batch_size=case.batch_size,
     )  # fmt: skip
-    train = Part(pixels[held_out:], targets[held_out:])
-    validation = Part(pixels[:held_out], targets[:held_out])
     fine_tune(
-        classifier, train, validation, plan, steps, CPU,
-        lambda _line: after(), lambda *_: None,
+        classifier,
+        Part(pixels[held_out:], targets[held_out:]),
+        Part(pixels[:held_out], targets[:held_out]),
+        plan, steps, case.device, lambda _line: after(), lambda *_: None,
         checkpoint=Checkpoint(folder / "checkpoint.safetensors"),
     )  # fmt: skip
 
@@ -97,14 +123,16 @@ def ours(asked: argparse.Namespace, folder: Path, n_epochs: int, after: Callable
 class Bare:
     """Forward, loss, backward and step on the same random batch, again and again."""
 
-    def __init__(self, asked: argparse.Namespace) -> None:
-        self._classifier, steps = network(asked.backbone)
-        self._classifier.to(memory_format=torch.channels_last)
-        shape = asked.batch, 3, steps.input_px, steps.input_px
-        self._images = torch.randn(shape).contiguous(memory_format=torch.channels_last)
-        self._targets = torch.randint(0, N_CLASSES, (asked.batch,))
-        held_out = round(asked.images * VALIDATION)
-        self._sizes = [sizes(n, asked.batch) for n in (asked.images - held_out, held_out)]
+    def __init__(self, case: Case) -> None:
+        self._device = case.device
+        self._classifier, steps = case.network()
+        self._classifier.to(case.device, memory_format=torch.channels_last)
+        shape = case.batch_size, 3, steps.input_px, steps.input_px
+        images = torch.randn(shape, device=case.device)
+        self._images = images.contiguous(memory_format=torch.channels_last)
+        self._targets = torch.randint(0, N_CLASSES, (case.batch_size,), device=case.device)
+        held_out = case.n_validation
+        self._sizes = [sizes(n, case.batch_size) for n in (case.n_images - held_out, held_out)]
         self._optimizer = torch.optim.AdamW(
             self._classifier.parameters(), weight_decay=WEIGHT_DECAY, fused=True
         )
@@ -115,13 +143,12 @@ class Bare:
         self._classifier.train()
         for size in train:
             self._optimizer.zero_grad(set_to_none=True)
-            loss = functional.cross_entropy(
-                self._classifier(self._images[:size]), self._targets[:size]
-            )
-            loss.backward()
+            with autocast(self._device):
+                outputs = self._classifier(self._images[:size])
+            functional.cross_entropy(outputs.float(), self._targets[:size]).backward()
             self._optimizer.step()
         self._classifier.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), autocast(self._device):
             for size in validation:
                 self._classifier(self._images[:size])
 
@@ -131,10 +158,9 @@ def sizes(n: int, batch: int) -> list[int]:
     return [len(part) for part in np.array_split(np.arange(n), -(-n // batch))]
 
 
-def rates(asked: argparse.Namespace) -> None:
-    """Epochs in turn, their medians and ratio."""
-    keep_freed_memory()
-    bare, watch = Bare(asked), Watch()
+def in_turn(case: Case, n_epochs: int) -> dict[str, Epoch]:
+    """Medians of the epochs of both sides, which take turns; the first of each warms up."""
+    bare, watch = Bare(case), Watch(case.device)
     found: dict[str, list[Epoch]] = {"ours": [], "bare": []}
 
     def after() -> None:
@@ -143,30 +169,35 @@ def rates(asked: argparse.Namespace) -> None:
         found["bare"].append(watch.look())
 
     with tempfile.TemporaryDirectory() as folder:
-        ours(asked, Path(folder), asked.epochs + 1, after)
-    n = asked.images - round(asked.images * VALIDATION)
+        ours(case, Path(folder), n_epochs + 1, after)
+    return {
+        side: Epoch(*map(statistics.median, zip(*epochs[1:], strict=True)))
+        for side, epochs in found.items()
+    }
+
+
+def rates(case: Case, n_epochs: int) -> None:
+    """Images per second of both sides, and the ratio."""
+    keep_freed_memory()
+    found = in_turn(case, n_epochs)
+    n = case.n_images - case.n_validation
     for measure in Epoch._fields:
-        seconds = {
-            side: statistics.median(getattr(epoch, measure) for epoch in epochs[1:])
-            for side, epochs in found.items()
-        }
-        say(
-            f"{measure:7}  ours {n / seconds['ours']:8.2f} images/s   bare "
-            f"{n / seconds['bare']:8.2f} images/s   ratio {seconds['bare'] / seconds['ours']:.3f}"
-        )
+        mine, limit = (getattr(found[side], measure) for side in ("ours", "bare"))
+        say(f"{measure:7}  ours {n / mine:8.2f} images/s   bare {n / limit:8.2f} images/s   "
+            f"ratio {limit / mine:.3f}")  # fmt: skip
 
 
-def growth_mb(asked: argparse.Namespace) -> tuple[float, float]:
+def growth_mb(case: Case, side: str) -> tuple[float, float]:
     """What one side takes beyond its network, and in all; in a process of its own."""
-    if asked.peak == "bare":
-        work: Callable[[], object] = Bare(asked).epoch
+    if side == "bare":
+        work: Callable[[], object] = Bare(case).epoch
     else:
         keep_freed_memory()
-        network(asked.backbone)
+        case.network()
 
         def work() -> None:
             with tempfile.TemporaryDirectory() as folder:
-                ours(asked, Path(folder), 1, lambda: None)
+                ours(case, Path(folder), 1, lambda: None)
 
     gc.collect()
     before = resident_mb("VmRSS")
@@ -215,15 +246,16 @@ def main() -> None:
     parser.add_argument("--peak", choices=["ours", "bare"], help=argparse.SUPPRESS)
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
+    case = Case(planned(asked.backbone), asked.images, asked.batch, asked.augmentation)
     if asked.peak:
-        say(" ".join(f"{each:.1f}" for each in growth_mb(asked)))
+        say(" ".join(f"{each:.1f}" for each in growth_mb(case, asked.peak)))
         return
     say(
         f"{platform.machine()}, {asked.threads} threads, torch {torch.__version__}, "
         f"{asked.backbone}, {asked.images} images, batches of {asked.batch}, "
         f"{asked.epochs} epochs in turn, augmentation {asked.augmentation}"
     )
-    rates(asked)
+    rates(case, asked.epochs)
     peaks(sys.argv[1:])
 
 

@@ -1,67 +1,110 @@
 """Use cases of those who have a trained model: apply it, hand it on."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from evtl import render_predictions as render
 
 if TYPE_CHECKING:  # torch must not be imported to show the help
     from trainer.images import Progress
     from trainer.prediction import Prediction
+    from trainer.trained import TrainedModel
 
 PredictionFormat = Literal["csv", "json"]
 ModelFormat = Literal["onnx", "hub"]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is predicted, and where to.
+
+    Attributes
+    ----------
+    paths : sequence of pathlib.Path
+        Images, and folders of images.
+    out : pathlib.Path or None
+        File that holds the answer once it is complete; None where it is handed out line by line.
+    explain : pathlib.Path or None
+        New folder for a picture of each image.
+    """
+
+    run: Path
+    paths: Sequence[Path]
+    form: PredictionFormat = "csv"
+    out: Path | None = None
+    explain: Path | None = None
+    device: str = "auto"
+
+
+class Applied(NamedTuple):
+    """How many images there were, and what the run says of its threshold, if anything."""
+
+    n_images: int
+    threshold: str
+
+
 def predict(
-    run: Path,
-    paths: Sequence[Path],
-    form: PredictionFormat,
-    out: Path | None,
-    *,
-    device: str,
+    asked: Asked,
     write: Callable[[str], object],
     tell: Callable[[str, str], None],
     progress: "Progress",
-) -> int:
-    """Apply a finished run to images and folders; returns how many images there were.
+) -> Applied:
+    """Apply a finished run to images and folders.
 
     Parameters
     ----------
-    out : pathlib.Path or None
-        File that holds the answer once it is complete; None hands its lines to `write`.
     write : callable
-        Given the answer line by line.
+        Given the answer line by line where no file is named for it.
     tell : callable
         Given file and reason of each image that cannot be read.
 
     Raises
     ------
     EvtlError
-        The run cannot be used, a path is no image or folder, or `out` cannot be written.
+        The run cannot be used, a path is no image or folder, or a place cannot be written to.
     """
     from trainer import prediction  # noqa: PLC0415  (torch only when needed)
     from trainer.features import choose_device  # noqa: PLC0415
-    from trainer.places import new_file  # noqa: PLC0415
     from trainer.trained import load_model  # noqa: PLC0415
 
-    files = prediction.find_files(paths)
-    place, model = choose_device(device), load_model(run)
-    found = _told(prediction.predict(model, files, place), len(files), tell, progress)
-    number = model.labels.target == "number"
-    lines = (
-        render.as_json(found)
-        if form == "json"
-        else render.as_csv(found, model.labels.names, number=number)
+    files = prediction.find_files(asked.paths)
+    device = choose_device(asked.device)
+    model = load_model(asked.run).to(device)
+    if asked.explain is None:
+        found = prediction.predict(model, files, device)
+    else:
+        from trainer.explained import Pictures  # noqa: PLC0415  (captum only for pictures)
+
+        pictures = Pictures(model, asked.explain, device)
+        found = prediction.predict(model, files, device, pictures.draw)
+    _hand_out(asked, _lines(asked, model, _told(found, len(files), tell, progress)), write)
+    point = model.result.operating_point
+    return Applied(len(files), point.statement if point else "")
+
+
+def _lines(asked: Asked, model: "TrainedModel", found: "Iterator[Prediction]") -> Iterator[str]:
+    if asked.form == "json":
+        return render.as_json(found)
+    point = model.result.operating_point
+    columns = render.Columns(
+        classes=() if model.labels.target == "number" else model.labels.names,
+        at_operating_point=point is not None and point.threshold is not None,
+        explanation=asked.explain is not None,
     )
-    if out is None:
+    return render.as_csv(found, columns)
+
+
+def _hand_out(asked: Asked, lines: Iterable[str], write: Callable[[str], object]) -> None:
+    from trainer.places import new_file  # noqa: PLC0415  (the trainer is an extra)
+
+    if asked.out is None:
         for line in lines:
             write(line)
-    else:
-        with new_file(out) as draft, draft.open("w", encoding="utf-8", newline="") as stream:
-            stream.writelines(lines)
-    return len(files)
+        return
+    with new_file(asked.out) as draft, draft.open("w", encoding="utf-8", newline="") as stream:
+        stream.writelines(lines)
 
 
 def _told(

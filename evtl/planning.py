@@ -127,6 +127,8 @@ def _as_asked(plan: TrainingPlan, wishes: Wishes) -> dict[str, Any]:
     found: dict[str, Any] = {"approach": approach, "head": head}
     if approach == "fine_tuning" and not (plan.n_blocks or wishes.n_blocks or wishes.lora_rank):
         found["n_blocks"] = BLOCKS
+    if wishes.ladder:
+        found["augmentation"] = "online"  # for the steps that train; frozen features need none
     return found
 
 

@@ -3,28 +3,38 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from trainer.prediction import Prediction
 
 
-def as_csv(
-    predictions: "Iterable[Prediction]", classes: Sequence[str], *, number: bool
-) -> Iterator[str]:
-    """Lines: the file, what is predicted, ``p_CLASS`` of each class, and the problem if any.
+class Columns(NamedTuple):
+    """Which columns there are beside file, predicted and problem.
 
-    Where a number was learned, its column is ``value``.
+    Attributes
+    ----------
+    classes : sequence of str
+        Each has a column ``p_CLASS``; empty where a number was learned, in the column ``value``.
+    at_operating_point, explanation : bool
+        The run has a threshold; pictures are drawn.
     """
-    columns = ["value"] if number else ["predicted", *(f"p_{name}" for name in classes)]
-    yield _line(["file", *columns, "problem"])
+
+    classes: Sequence[str]
+    at_operating_point: bool
+    explanation: bool
+
+
+def as_csv(predictions: "Iterable[Prediction]", columns: Columns) -> Iterator[str]:
+    """Lines: a header, then a row for each image."""
+    probabilities = [f"p_{name}" for name in columns.classes]
+    said = ["predicted", *probabilities] if columns.classes else ["value"]
+    more = [name for name in ("at_operating_point", "explanation") if getattr(columns, name)]
+    yield _line(["file", *said, *more, "problem"])
     for found in predictions:
-        given = [found.value] if number else [found.predicted, *_each(found, classes)]
-        yield _line([found.file, *given, found.problem])
-
-
-def _each(found: "Prediction", classes: Sequence[str]) -> list[float | None]:
-    return [found.probabilities.get(name) for name in classes]
+        cells = found.model_dump(include={"value", "predicted", *more})
+        cells |= {f"p_{name}": chance for name, chance in found.probabilities.items()}
+        yield _line([found.file, *(cells.get(name) for name in (*said, *more)), found.problem])
 
 
 def _line(cells: Sequence[object]) -> str:

@@ -95,7 +95,9 @@ def _metrics(data: ReportData) -> list[str]:
     if not rows:
         return ["Nothing was measured."]
     note = "In brackets: 95% intervals from resampling whole patients, where known, else images."
-    return ["| part | metric | value |", "|---|---|---|", *rows, "", note]
+    point = data.result.operating_point
+    told = ["", f"Operating point: {_plain(point.statement)}."] if point else []
+    return ["| part | metric | value |", "|---|---|---|", *rows, "", note, *told]
 
 
 def _parts(data: ReportData, *, evaluated: bool) -> str:
@@ -142,8 +144,8 @@ def _ethics(data: ReportData) -> str:
 
 
 def _caveats(data: ReportData) -> Iterator[str]:
-    yield from data.result.warnings
-    yield from (data.data.shortcuts if data.data else ())
+    found = data.data.shortcuts if data.data else ()
+    yield from dict.fromkeys((*data.result.warnings, *found))
     yield from limits(data)
     if words := of_maps(data.resemblance):
         yield words

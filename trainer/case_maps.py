@@ -136,6 +136,10 @@ class Explainer:
         outputs = [0] * len(pixels)
         return resemblance_to_shuffled(self.model, images, outputs, seed, exclusive=self._exclusive)
 
+    def overlaid(self, pixels: Pixels, output: int) -> Drawn:
+        """An image ``(px, px, 3)`` under the map of a class, label or grade, or of the number."""
+        return self._overlaid(pixels, self._explained(output))
+
     @property
     def _exclusive(self) -> bool:
         return self.target == "classes"
@@ -147,16 +151,19 @@ class Explainer:
 
     def _pictures(self, pixels: Pixels, case: Case, true: int | None) -> Iterator[Drawn]:
         yield Drawn("image", pixels)
-        images = to_input(pixels[None], self.steps, self.device)
         asked = [case.output, case.output if true is None else true]
         for output in dict.fromkeys(map(self._explained, asked)):
-            found = self._map(images, output)
-            caption = f"{found.method}: {self._meaning(output)}"
-            yield Drawn(caption, overlay(pixels, found.maps[0]))
+            yield self._overlaid(pixels, output)
+        images = to_input(pixels[None], self.steps, self.device)
         reversed_from = None if self.predict else [self._explained(case.output)]
         found = reversed_map(self.model, images, reversed_from)
         of = "all features" if self.predict else self._meaning(self._explained(case.output))
         yield Drawn(f"{found.method}: {of}", grey(found.maps[0]), found.note)
+
+    def _overlaid(self, pixels: Pixels, output: int) -> Drawn:
+        found = self._map(to_input(pixels[None], self.steps, self.device), output)
+        caption = f"{found.method}: {self._meaning(output)}"
+        return Drawn(caption, overlay(pixels, found.maps[0]))
 
     def _explained(self, output: int) -> int:
         """Output of the network for a class; of grades the step that leads up to one."""

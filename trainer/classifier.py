@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from trainer.backbones import Preprocessing
 from trainer.features import EXTRACTION_BATCH, autocast
-from trainer.feeding import inputs
+from trainer.feeding import Source, inputs
 from trainer.freezing import settle
-from trainer.memory import halving
+from trainer.memory import fitting_memory
 from trainer.targets import Encoded
 
 Pixels = npt.NDArray[np.uint8]
@@ -49,7 +49,7 @@ class Classifier(nn.Module):
 class Part:
     """Pixels ``(N, px, px, 3)`` and targets ``(N,)`` or ``(N, C)`` of one part of the split."""
 
-    pixels: Pixels
+    pixels: Source
     targets: Encoded
 
 
@@ -62,7 +62,7 @@ def count_features(network: nn.Module, input_px: int) -> int:
 
 def logits_of(
     classifier: Classifier,
-    pixels: Pixels,
+    pixels: Source,
     steps: Preprocessing,
     device: torch.device,
     size: int = EXTRACTION_BATCH,
@@ -75,4 +75,4 @@ def logits_of(
         return torch.cat([classifier(images).float() for images in fed]).cpu()
 
     with torch.inference_mode(), autocast(device):
-        return halving(outputs, size)[0]
+        return fitting_memory(outputs, size)[0]

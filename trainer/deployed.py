@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from trainer import heads
+from trainer.classifier import Classifier
 from trainer.errors import TrainingError
-from trainer.finetune import Classifier
 from trainer.targets import Labels
 from trainer.trained import TrainedModel
 
@@ -39,24 +39,27 @@ class Deployed(nn.Module):
         """Of bytes ``(N, px, px, 3)``: the answers, and the logits that they come from."""
         normal = (images.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         logits: Tensor = self.classifier(normal)
-        return _answers(self.labels, logits / self.temperature), logits
+        return _answers(self.labels, logits, self.temperature), logits
 
 
-def _answers(labels: Labels, outputs: Tensor) -> Tensor:
-    """`trainer.targets.Labels.predict` as a part of a network."""
+def _answers(labels: Labels, logits: Tensor, temperature: float) -> Tensor:
+    """`Labels.predict` and `trainer.calibration.apply_temperature` as a part of a network."""
     if labels.target == "number":
-        return outputs[:, 0] * labels.spread + labels.centre
-    if labels.target == "classes":
-        return outputs.softmax(1)
-    each = outputs.sigmoid()
+        return logits[:, 0] * labels.spread + labels.centre
     if labels.target == "multi_label":
-        return each
-    # Of grades an output is "worse than this one, given this one or worse".
-    ones = torch.ones_like(each[:, :1])
-    at_least = [ones]
-    for step in range(each.shape[1]):
-        at_least.append(at_least[-1] * each[:, step : step + 1])
-    return torch.cat(at_least, 1) * torch.cat([1 - each, ones], 1)
+        return (logits / temperature).sigmoid()
+    if labels.target == "classes":
+        return (logits / temperature).softmax(1)
+    grades = _grades(logits.sigmoid())
+    return grades if temperature == 1 else (grades.log() / temperature).softmax(1)
+
+
+def _grades(worse: Tensor) -> Tensor:
+    """Probability of each grade ``(N, C)`` from "worse than k, given k or worse"."""
+    at_least = [torch.ones_like(worse[:, :1])]
+    for step in range(worse.shape[1]):
+        at_least.append(at_least[-1] * worse[:, step : step + 1])
+    return torch.cat(at_least, 1) * torch.cat([1 - worse, at_least[0]], 1)
 
 
 def as_classifier(model: TrainedModel) -> Classifier:
@@ -75,7 +78,7 @@ def as_classifier(model: TrainedModel) -> Classifier:
             "train one of these on the same images, or apply this run with evtl predict"
         )
         raise TrainingError(msg)
-    weight, bias = heads.as_linear_layer(model.head)
+    weight, bias = heads.as_linear_layer(model.head, model.labels)
     classifier = Classifier(model.network, weight.shape[1], weight.shape[0])
     classifier.head.load_state_dict({"weight": weight, "bias": bias})
     return classifier

@@ -32,6 +32,8 @@ from trainer.spatial import last_layer
 #: Side of the square that is covered, and of its steps, as parts of the image's side: a quarter
 #: and an eighth give 49 to 64 forward passes of an image.
 WINDOW, STRIDE = 4, 8
+#: Covered copies of an image in one forward pass: a head is asked less often.
+COVERED_AT_ONCE = 16
 #: Share of pixels whose gradient may exceed the brightest value of a map (Smilkov 2017,
 #: arXiv:1706.03825, section 3): single pixels would darken all others.
 CLIPPED_PERCENTILE = 99.0
@@ -170,6 +172,7 @@ def occlusion_map(predict: Scores, images: Tensor, outputs: Sequence[int]) -> Ma
         sliding_window_shapes=(images.shape[1], window, window),
         strides=(images.shape[1], stride, stride),
         target=list(outputs),
+        perturbations_per_eval=COVERED_AT_ONCE,
         # Covered with the mean colour of the image: black would itself be a sign in many images.
         baselines=images.mean((2, 3), keepdim=True).expand_as(images),
     )
@@ -263,12 +266,8 @@ def _other_activations(model: nn.Module) -> str:
 
 
 def _readable(model: Network) -> Network:
-    """A copy that measures and changes nothing in place, so that hooks see what a layer gave."""
-    model = copy.deepcopy(model).eval().requires_grad_(requires_grad=False)
-    for module in model.modules():
-        if getattr(module, "inplace", False):
-            vars(module)["inplace"] = False
-    return model
+    """A copy that measures only: hooks and other layers never touch the model itself."""
+    return copy.deepcopy(model).eval().requires_grad_(requires_grad=False)
 
 
 def _scaled(found: Tensor, images: Tensor) -> Planes:

@@ -10,10 +10,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from recommender.plan import TrainingPlan
 from trainer import lora
 from trainer.backbones import Preprocessing
+from trainer.budget import Deadline, Work
 from trainer.checkpoint import Checkpoint
 from trainer.classifier import Classifier, Part, count_features, logits_of
+from trainer.features import quicken
 from trainer.freezing import Block, blocks, most_open, unfreeze
 from trainer.images import Progress
+from trainer.in_time import InTime
 from trainer.loop import Loop, NotFiniteError
 from trainer.targets import Labels
 
@@ -60,6 +63,8 @@ def fine_tune(
     *,
     checkpoint: Checkpoint | None = None,
     labels: Labels | None = None,
+    deadline: Deadline | None = None,
+    n_final: int = 0,
 ) -> Outcome:
     """Train what the plan says and leave the weights of the epoch with the best validation score.
 
@@ -74,6 +79,10 @@ def fine_tune(
         Where the state is kept; what is there is gone on from.
     labels : Labels or None
         What is learned; None for classes numbered from 0.
+    deadline : Deadline or None
+        When all has to be over: the training is shortened to what fits.
+    n_final : int
+        Images that pass the network once more before the deadline, after the training.
 
     Raises
     ------
@@ -86,9 +95,12 @@ def fine_tune(
     found = blocks(classifier.backbone, steps.input_px)
     most = _prepare(classifier, found, plan)
     classifier.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    quicken(classifier, device)
     loop = Loop(classifier, found, most, train, plan, steps, device, labels, checkpoint)
     loop.resume()
-    stopped = _run(loop, train, validation, on_epoch, progress)
+    work = Work(len(train.targets), len(validation.targets), n_final)
+    in_time = InTime(loop, deadline or Deadline.in_minutes(None), work)
+    stopped = _run(loop, in_time, train, validation, on_epoch, progress)
     classifier.load_state_dict(loop.best)
     lora.merge(classifier)
     notes = tuple(filter(None, (stopped, loop.memory_note())))
@@ -111,12 +123,13 @@ def _prepare(classifier: Classifier, found: tuple[Block, ...], plan: TrainingPla
 
 def _run(
     loop: Loop,
+    in_time: InTime,
     train: Part,
     validation: Part,
     on_epoch: Callable[[Epoch], None],
     progress: Progress,
 ) -> str:
-    """All epochs that are left; returns why it stopped early, if it did."""
+    """All epochs that are left and fit; returns why it stopped early, if it did."""
     while loop.epoch <= loop.plan.epochs:
         started = time.perf_counter()
         epoch = loop.epoch
@@ -127,9 +140,11 @@ def _run(
                 raise
             kept = f"the weights of epoch {loop.best_epoch} are kept"
             return f"stopped in epoch {epoch}: {error}; {kept}"
-        line = {"epoch": epoch} | line | {"seconds": round(time.perf_counter() - started, 3)}
-        loop.end_epoch(line, on_epoch)
-    return ""
+        seconds = round(time.perf_counter() - started, 3)
+        loop.end_epoch({"epoch": epoch} | line | {"seconds": seconds}, on_epoch)
+        if in_time.over(seconds):
+            break
+    return in_time.note()
 
 
 def _numbered(n_outputs: int) -> Labels:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,18 @@ from trainer.augmentation import Copies, write_copies
 from trainer.backbones import Chosen, Preprocessing, build_backbone
 from trainer.calibration import apply_temperature, fit_temperature
 from trainer.checkpoint import Checkpoint
+from trainer.climber import Ground
 from trainer.feature_cache import cached_features
 from trainer.features import extract
+from trainer.feeding import Picked
 from trainer.finetune import Classifier, Part, count_features, fine_tune, logits_of
 from trainer.images import Progress
+from trainer.ladder import Step, ascend, climb, top
 from trainer.preparation import Prepared
 from trainer.targets import Encoded, Labels, Predictions
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
+LADDER_FOLDER = "ladder"
 
 Features = npt.NDArray[np.float32]
 State = dict[str, torch.Tensor]
@@ -66,6 +71,8 @@ class Fitted:
         Of the network, and of its head where that is a linear layer.
     head : object or None
         Any other head.
+    ladder : tuple of Step
+        Steps that were taken, and what they gained.
     """
 
     predictions: Predictions
@@ -76,6 +83,8 @@ class Fitted:
     head: Any | None = None
     temperature: float | None = None
     notes: tuple[str, ...] = ()
+    ladder: tuple[Step, ...] = ()
+    refitted: bool = False
 
 
 def fit(work: Work) -> Fitted:
@@ -91,7 +100,8 @@ def fit(work: Work) -> Fitted:
     labels = work.data.labels
     targets = labels.encode(work.data.images.labels)
     labels = labels.fitted(targets[work.data.index("train")])
-    fitted = (_fit_head if work.plan.frozen else _fine_tune)(work, network, labels, targets)
+    carry_out = _climb if work.plan.ladder else _fit_head if work.plan.frozen else _fine_tune
+    fitted = carry_out(work, network, labels, targets)
     held_out = targets[work.data.index("validation")]
     temperature = fit_temperature(fitted.validation, held_out, labels)
     return replace(
@@ -128,6 +138,7 @@ def _fit_head(work: Work, network: nn.Module, labels: Labels, targets: Encoded) 
         setting=selection.chosen,
         state=state,
         head=None if linear else selection.head,
+        refitted=True,
     )
 
 
@@ -158,24 +169,47 @@ def _fine_tune(work: Work, network: nn.Module, labels: Labels, targets: Encoded)
     validation = data.index("validation")
     outcome = fine_tune(
         classifier, _training_part(work, targets),
-        Part(data.pixels[validation], targets[validation]), work.plan, work.steps, work.device,
-        work.on_line, work.progress,
+        Part(Picked(data.pixels, validation), targets[validation]),
+        work.plan, work.steps, work.device, work.on_line, work.progress,
         checkpoint=Checkpoint(work.folder / CHECKPOINT_FILE), labels=labels,
     )  # fmt: skip
-    outputs = logits_of(classifier, data.pixels, work.steps, work.device).numpy()
-    predictions = labels.predict(outputs)
-    return Fitted(
-        predictions=predictions,
-        validation=predictions[validation],
-        labels=labels,
-        setting=f"epochs={work.plan.epochs}, best {outcome.best_epoch}",
-        state=dict(classifier.state_dict()),
-        notes=outcome.notes,
+    fitted = _of_classifier(work, classifier, labels)
+    setting = f"epochs={work.plan.epochs}, best {outcome.best_epoch}"
+    return replace(fitted, setting=setting, notes=outcome.notes)
+
+
+def _climb(work: Work, network: nn.Module, labels: Labels, targets: Encoded) -> Fitted:
+    """Up the ladder as far as it pays; where no step does, the head on frozen features."""
+    data, chosen = work.data, work.chosen
+    features = cached_features(
+        network, chosen.backbone.model, data.images, work.steps, work.device, work.progress
     )
+    known = np.flatnonzero(np.asarray(data.parts) != "test")
+    ground = Ground(
+        data.images.pick(known.tolist()), data.pixels[known], features[known],
+        partial(build_backbone, chosen.backbone, chosen.weights), work.plan, labels, work.steps,
+        work.device, work.progress, work.folder / LADDER_FOLDER,
+    )  # fmt: skip
+    found = climb(ground)
+    chosen_step = found[top(found)]
+    if chosen_step.n_open:
+        parts = [data.parts[number] for number in known]
+        fitted = _of_classifier(work, ascend(ground, parts, found, work.on_line), labels)
+    else:
+        fitted = _fit_head(work, network, labels, targets)
+    setting = ", ".join(filter(None, (f"ladder: {chosen_step.name}", fitted.setting)))
+    return replace(fitted, setting=setting, ladder=found)
+
+
+def _of_classifier(work: Work, classifier: Classifier, labels: Labels) -> Fitted:
+    outputs = logits_of(classifier, work.data.pixels, work.steps, work.device).numpy()
+    predictions = labels.predict(outputs)
+    validation = predictions[work.data.index("validation")]
+    return Fitted(predictions, validation, labels, "", dict(classifier.state_dict()))
 
 
 def _training_part(work: Work, targets: Encoded) -> Part:
     train = work.data.index("train")
     if found := _copies(work):
         return Part(found.pixels, targets[train][found.origin])
-    return Part(work.data.pixels[train], targets[train])
+    return Part(Picked(work.data.pixels, train), targets[train])

@@ -7,9 +7,9 @@ import torch
 from timm.models import save_for_hf
 from torch import Tensor, nn
 
+from trainer.classifier import Classifier
 from trainer.deployed import as_classifier
 from trainer.errors import TrainingError
-from trainer.finetune import Classifier
 from trainer.places import new_folder
 from trainer.trained import TrainedModel
 
@@ -26,7 +26,7 @@ def export_hub(model: TrainedModel, out: Path) -> float:
     """Write ``config.json``, ``model.safetensors`` and ``README.md``, if timm reads them right.
 
     The temperature is divided into the head, so that a softmax of timm's logits gives the
-    calibrated probabilities; a number comes in the unit of its labels.
+    calibrated probabilities, but not of grades; a number comes in the unit of its labels.
 
     Returns
     -------
@@ -69,9 +69,11 @@ def _scaled(model: TrainedModel) -> Classifier:
     """The network and a head of its own, with temperature or unit of the number inside."""
     given, labels = as_classifier(model), model.labels
     found = Classifier(given.backbone, given.head.in_features, given.head.out_features)
-    factor, shift = 1 / (model.result.temperature or 1.0), 0.0
+    factor, shift = 1.0, 0.0
     if labels.target == "number":
         factor, shift = labels.spread, labels.centre
+    elif labels.target != "ordinal":  # of grades the temperature comes after the probabilities
+        factor = 1 / (model.result.temperature or 1.0)
     with torch.no_grad():
         found.head.weight.copy_(given.head.weight * factor)
         found.head.bias.copy_(given.head.bias * factor + shift)
@@ -144,7 +146,7 @@ def _use(model: TrainedModel) -> tuple[str, ...]:
         "classes": "`softmax` of them is the probability of each class",
         "multi_label": "`sigmoid` of them is the probability of each label",
         "ordinal": "`sigmoid` of output k is the probability of more than grade k, given grade k "
-        "or more",
+        "or more, before any temperature",
         "number": "they are the number itself",
     }[labels.target]
     return (

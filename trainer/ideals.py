@@ -9,7 +9,7 @@ from trainer.backbones import Preprocessing
 from trainer.explain import Contrast
 
 #: Steps of Adam and their size. More of either raise the score further, and saturate the image.
-N_STEPS, STEP_SIZE = 48, 0.02
+N_STEPS, STEP_SIZE = 32, 0.03
 #: The image is moved by up to this part of its side before each step, so that what is found does
 #: not hang on single pixels (Olah 2017, "transformation robustness").
 JITTER = 1 / 14

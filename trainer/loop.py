@@ -15,11 +15,11 @@ from trainer.backbones import Preprocessing
 from trainer.checkpoint import Checkpoint
 from trainer.classifier import Classifier, Part, logits_of
 from trainer.errors import TrainingError
-from trainer.features import autocast, batches
+from trainer.features import EXTRACTION_BATCH, autocast, batches
 from trainer.feeding import iterate
 from trainer.freezing import Block, n_open, unfreeze
 from trainer.images import Progress
-from trainer.memory import halving
+from trainer.memory import fitting_memory
 from trainer.schedule import parameter_groups, warm_cosine
 from trainer.targets import Labels
 
@@ -53,6 +53,10 @@ class Loop:
         Weights, score and number of the best epoch; before any, the weights at the start and 0.
     micro_batch : int
         Images that go through the network at once.
+    n_batches : int
+        Steps of an epoch.
+    on_step : callable
+        Called after each step.
     """
 
     def __init__(
@@ -72,7 +76,7 @@ class Loop:
         self._blocks, self._most = found, most
         self.epoch, self.best, self.best_score, self.best_epoch = 1, _copy(classifier), -math.inf, 0
         self.micro_batch = plan.batch_size
-        self.n_batches = math.ceil(len(train.targets) / plan.batch_size)
+        self.n_batches = self._whole = math.ceil(len(train.targets) / plan.batch_size)
         self._losses: list[Tensor] = []
         self._lines: list[dict[str, Any]] = []
         self._generator = torch.Generator(device=device)
@@ -81,6 +85,7 @@ class Loop:
         self._loss = labels.loss(train.targets, plan.class_weights).to(device)
         self._plain_loss = labels.loss(train.targets, class_weights=False, smoothing=0)
         self._identity = _identity(plan, labels, train)
+        self.on_step: Callable[[], None] = lambda: None
 
     def train_epoch(self, train: Part, progress: Progress) -> dict[str, Any]:
         """The steps of the running epoch that are left."""
@@ -91,15 +96,38 @@ class Loop:
         self.classifier.train()
         order = np.random.default_rng((self.plan.seed, self.epoch)).permutation(len(train.targets))
         # Parts that differ by one image at most: batch normalisation cannot learn from a single.
-        parts = np.array_split(order, self.n_batches)[len(self._losses) :]
+        parts = np.array_split(order, self._whole)[len(self._losses) : self.n_batches]
         for images, targets in iterate(train.pixels, train.targets, parts, self.steps, self.device):
             self._losses.append(self._batch(images, targets))
+            self.on_step()
             progress("training", self._n_steps, self.plan.epochs * self.n_batches)
+            if len(self._losses) >= self.n_batches:
+                break
             if len(self._losses) % self._look_every == 0:
                 self._check()
-            if len(self._losses) < self.n_batches and self._due(epoch_ended=False):
+            if self._due(epoch_ended=False):
                 self.save()
         return {"train_loss": self._check(), **self._about_epoch()}
+
+    def shorten(self, n_epochs: int, n_batches: int) -> None:
+        """Train for fewer epochs, or steps of an epoch, than planned; the schedule follows."""
+        self.plan = self.plan.model_copy(update={"epochs": n_epochs})
+        self.n_batches = n_batches
+
+    @property
+    def n_done(self) -> int:
+        """Steps of the running epoch that are done."""
+        return len(self._losses)
+
+    @property
+    def whole_epochs(self) -> bool:
+        """Whether an epoch passes all images."""
+        return self.n_batches == self._whole
+
+    def wait(self) -> None:
+        """Until the device has done the steps that it was given."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
 
     @property
     def _n_steps(self) -> int:
@@ -118,7 +146,7 @@ class Loop:
         if self.plan.augmentation == "online":
             generator = seeded(self._generator, self.plan.seed, self._n_steps)
             images = augment(images, self.plan.transforms, generator)
-        loss, self.micro_batch = halving(
+        loss, self.micro_batch = fitting_memory(
             lambda size: self._gradient(images, targets, size), self.micro_batch
         )
         if self.device.type == "cpu" and not torch.isfinite(loss):
@@ -174,7 +202,7 @@ class Loop:
         NotFiniteError
             The loss is not a number.
         """
-        size = min(self.micro_batch, self.plan.batch_size)
+        size = min(self.micro_batch, EXTRACTION_BATCH)
         outputs = logits_of(self.classifier, part.pixels, self.steps, self.device, size)
         loss = float(self._plain_loss(outputs, torch.from_numpy(part.targets)))
         if not math.isfinite(loss):
@@ -232,6 +260,8 @@ class Loop:
             "best_epoch": self.best_epoch,
             "best_score": self.best_score,
             "micro_batch": self.micro_batch,
+            "n_epochs": self.plan.epochs,
+            "n_batches": self.n_batches,
             "lines": self._lines,
         }
         tensors = {f"{owner}/{n}": t for owner, named in owned.items() for n, t in named.items()}
@@ -255,6 +285,7 @@ class Loop:
                 "resume with those of its run, or remove it to start anew"
             )
             raise TrainingError(msg)
+        self.shorten(facts["n_epochs"], facts["n_batches"])
         self.epoch, self.micro_batch = facts["epoch"], facts["micro_batch"]
         self.best_epoch, self.best_score = facts["best_epoch"], facts["best_score"]
         self.best, self._lines = saved.of("best"), facts["lines"]
@@ -269,7 +300,7 @@ class Loop:
             number, _, key = name.partition("/")
             parameter = parameters[int(number)]
             if value.shape == parameter.shape and key != "step":
-                # In the layout of the weight: another one would be summed in another order.
+                # In the layout of the weight, as it was: another one may round differently.
                 value = torch.empty_like(parameter).copy_(value)
             self._optimizer.state[parameter][key] = value
 

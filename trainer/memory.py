@@ -88,7 +88,7 @@ def _largest_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def halving(work: Callable[[int], T], size: int) -> tuple[T, int]:
+def fitting_memory(work: Callable[[int], T], size: int) -> tuple[T, int]:
     """Do some work on so many images at once, on half of them where memory runs out, and so on.
 
     Returns

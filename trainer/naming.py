@@ -97,7 +97,9 @@ def planned_backbone(text: str, backbones: Sequence[Backbone]) -> Resolved:
         msg = f"{backbone.name} cannot be trained: {why}; evtl backbones lists what can"
         raise TrainingError(msg)
     trained = stand_in(row, backbones)
-    return Resolved(trained, f"{trained.name} in place of {backbone.name}: {row.reason}")
+    own = trained.name == backbone.name
+    what = trained.name if own else f"{trained.name} in place of {backbone.name}"
+    return Resolved(trained, f"{what}: {row.reason}")
 
 
 def known_backbone(text: str, backbones: Sequence[Backbone]) -> Backbone | None:

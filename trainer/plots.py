@@ -20,6 +20,7 @@ from sklearn.metrics import (
 )
 
 from evidence.figures import INK, MUTED, SMALL, TEXT, canvas
+from trainer.bootstrap import INTERVAL_PERCENTILES, resample
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,9 +40,6 @@ LINES = (
 )
 #: Classes up to which each cell of a confusion matrix carries its numbers.
 MAX_NUMBERED = 20
-#: Of the band of a plot: enough for the eye; intervals in tables take more.
-N_RESAMPLES = 200
-BAND_PERCENTILES = (2.5, 97.5)
 N_BINS = 10
 #: 97.5th percentile of the normal distribution.
 Z = 1.959964
@@ -59,6 +57,13 @@ class Curve(NamedTuple):
     name: str
     holds: Bools
     probability: Floats
+
+
+class Rates(NamedTuple):
+    """What a threshold gives."""
+
+    sensitivity: float
+    specificity: float
 
 
 def to_png(figure: "Figure") -> bytes:
@@ -125,7 +130,9 @@ def _drawable(curves: Sequence[Curve]) -> tuple[list[Curve], list[str]]:
     return kept, notes
 
 
-def roc(curves: Sequence[Curve], units: Sequence[str], seed: int) -> "Figure":
+def roc(
+    curves: Sequence[Curve], units: Sequence[str], seed: int, point: Rates | None = None
+) -> "Figure":
     """Sensitivity over false positives; a single curve with a 95% band.
 
     Parameters
@@ -136,6 +143,8 @@ def roc(curves: Sequence[Curve], units: Sequence[str], seed: int) -> "Figure":
         What a resample takes whole: patients, else single images. They are not shown.
     seed : int
         Of the bootstrap.
+    point : Rates or None
+        Operating point, marked on the curve.
 
     References
     ----------
@@ -154,6 +163,11 @@ def roc(curves: Sequence[Curve], units: Sequence[str], seed: int) -> "Figure":
         if len(curves) == 1:
             grid, low, high = _band(curve, units, seed)
             axes.fill_between(grid, low, high, color=colour, alpha=0.18, lw=0)
+    if point is not None:
+        place = (1 - point.specificity, point.sensitivity)
+        axes.plot(
+            *place, "o", color=LINES[1][0], ms=9, mew=1.5, mec="white", label="operating point"
+        )
     named(axes, "false positive rate (1 - specificity)", "sensitivity")
     _legend(axes, "lower right")
     return figure
@@ -165,16 +179,19 @@ def _legend(axes: "Axes", where: Literal["lower left", "lower right", "upper lef
 
 
 def _band(curve: Curve, units: Sequence[str], seed: int) -> tuple[Floats, Floats, Floats]:
-    rng = np.random.default_rng(seed)
-    names, number = np.unique(np.asarray(units), return_inverse=True)
-    members = np.split(np.argsort(number, kind="stable"), np.cumsum(np.bincount(number))[:-1])
+    """Lower and upper sensitivity of the resamples at each of a grid of false positive rates."""
+    order = np.argsort(-curve.probability, kind="stable")
+    # Images of one probability are called together.
+    last = np.append(np.diff(curve.probability[order]) != 0, True)
     grid, found = np.linspace(0, 1, 101), []
-    for _ in range(N_RESAMPLES):
-        drawn = np.concatenate([members[i] for i in rng.integers(len(names), size=len(names))])
-        if 0 < curve.holds[drawn].sum() < len(drawn):
-            across, up, _ = roc_curve(curve.holds[drawn], curve.probability[drawn])
-            found.append(np.interp(grid, across, up))
-    low, high = np.percentile(found, BAND_PERCENTILES, axis=0)
+    for weights in resample(units, seed):
+        drawn = weights[:, order]
+        up = np.cumsum(drawn * curve.holds[order], axis=1)[:, last]
+        across = np.cumsum(drawn * ~curve.holds[order], axis=1)[:, last]
+        both = (up[:, -1] > 0) & (across[:, -1] > 0)
+        for a, u in zip(across[both], up[both], strict=True):
+            found.append(np.interp(grid, np.append(0, a / a[-1]), np.append(0, u / u[-1])))
+    low, high = np.percentile(found, INTERVAL_PERCENTILES, axis=0)
     return grid, low, high
 
 

@@ -17,10 +17,15 @@ from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError
 from trainer.features import EXTRACTION_BATCH, batches
 from trainer.images import load_image
-from trainer.manifest import SUFFIXES
-from trainer.targets import SEPARATOR, Labels, Predictions
+from trainer.manifest import SUFFIXES, images_below
+from trainer.operating_point import OperatingPoint
+from trainer.pixels import quiet, split_item
+from trainer.targets import SEPARATOR, Predictions
 from trainer.trained import TrainedModel
 from trainer.weighted import THRESHOLD
+
+#: Significant decimal digits of single precision.
+DIGITS = 7
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -36,6 +41,10 @@ class Prediction(Record):
         Of each class; empty where a number was learned.
     value : float or None
         The number, where one was learned.
+    at_operating_point : str
+        The class that is called at the run's threshold; empty where it has none.
+    explanation : str
+        File of a picture of what the model saw, where one was drawn.
     problem : str
         Why the image could not be read; all else is then empty.
     """
@@ -44,6 +53,8 @@ class Prediction(Record):
     predicted: str = ""
     probabilities: dict[str, float] = Field(default_factory=dict)
     value: float | None = None
+    at_operating_point: str = ""
+    explanation: str = ""
     problem: str = ""
 
 
@@ -58,7 +69,7 @@ def predict(
     model: TrainedModel,
     files: Sequence[Path],
     device: torch.device,
-    seen: Callable[[Prediction, Pixels], None] = lambda _prediction, _pixels: None,
+    completed: Callable[[Prediction, Pixels], Prediction] = lambda prediction, _pixels: prediction,
 ) -> Iterator[Prediction]:
     """Apply a model to images, in their order; an image that cannot be read tells why.
 
@@ -70,8 +81,9 @@ def predict(
         From `find_files`. Two batches are in memory at a time, however many there are.
     device : torch.device
         From `trainer.features.choose_device`.
-    seen : callable
-        Given each prediction with the pixels ``(px, px, 3)`` it was made of.
+    completed : callable
+        Given each prediction with the pixels ``(px, px, 3)`` it was made of; gives it back, with
+        more in it.
     """
     model.to(device)
     for decoded in _decoded(files, model.steps):
@@ -82,25 +94,44 @@ def predict(
             if image.pixels is None:
                 yield Prediction(file=name, problem=image.problem)
                 continue
-            found = _prediction(model.labels, name, next(rows))
-            seen(found, image.pixels)
-            yield found
+            yield completed(_prediction(model, name, next(rows)), image.pixels)
 
 
-def _prediction(labels: Labels, name: str, row: Predictions) -> Prediction:
+def _prediction(model: TrainedModel, name: str, row: Predictions) -> Prediction:
+    labels = model.labels
     if labels.target == "number":
-        return Prediction(file=name, value=round(float(row), 6))
+        return Prediction(file=name, value=_rounded(float(row)))
     if labels.target == "multi_label":
         given = [label for label, p in zip(labels.names, row, strict=True) if p >= THRESHOLD]
     else:
         given = [labels.names[int(row.argmax())]]
-    probabilities = {label: round(float(p), 6) for label, p in zip(labels.names, row, strict=True)}
-    return Prediction(file=name, predicted=SEPARATOR.join(given), probabilities=probabilities)
+    return Prediction(
+        file=name,
+        predicted=SEPARATOR.join(given),
+        probabilities={
+            label: round(float(p), 6) for label, p in zip(labels.names, row, strict=True)
+        },
+        at_operating_point=_called(model.result.operating_point, labels.names, row),
+    )
+
+
+def _rounded(number: float) -> float:
+    """To the digits that a network computes with, of small probabilities too."""
+    return float(f"{number:.{DIGITS}g}")
+
+
+def _called(point: OperatingPoint | None, names: Sequence[str], row: Predictions) -> str:
+    """The class of two that is called at a threshold."""
+    if point is None or point.threshold is None:
+        return ""
+    (other,) = (name for name in names if name != point.positive)
+    positive = row[list(names).index(point.positive)] >= point.threshold
+    return point.positive if positive else other
 
 
 def _decoded(files: Sequence[Path], steps: Preprocessing) -> Iterator[list[_Decoded]]:
     """Batches of decoded images; the next one is decoded while the last is worked on."""
-    with ThreadPoolExecutor() as pool:
+    with quiet(), ThreadPoolExecutor() as pool:
         waiting: deque[list[Future[_Decoded]]] = deque()
         for part in batches(len(files), EXTRACTION_BATCH):
             waiting.append([pool.submit(_decode, path, steps) for path in files[part]])
@@ -120,6 +151,8 @@ def _decode(path: Path, steps: Preprocessing) -> _Decoded:
 def find_files(paths: Sequence[Path]) -> list[Path]:
     """Images of those names, and every image below those that are folders.
 
+    A frame of a file of several is named ``cine.dcm#12``; without a number it is the middle one.
+
     Raises
     ------
     TrainingError
@@ -128,12 +161,12 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+            inside = images_below(path)
             if not inside:
                 msg = f"{path} holds no images ({', '.join(sorted(SUFFIXES))})"
                 raise TrainingError(msg)
             found += inside
-        elif path.is_file():
+        elif split_item(path)[0].is_file():
             found.append(path)
         else:
             msg = f"{path}: no such file or folder"

@@ -7,7 +7,8 @@ names. Neither patients nor groups are named.
 
 import base64
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from trainer import plots, plots_of_training
+from trainer.bootstrap import Interval
 from trainer.errors import TrainingError
 from trainer.report_data import Drawn, Outcomes, ReportData
 from trainer.wording import INTENDED, facts, interval, limits, of_maps, written
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 MAX_LISTED = 20
 #: Quality of pictures of cases, by JPEG's own scale.
 QUALITY = 90
+_CROSSING = re.compile(
+    r"(?P<test>.*) \((?P<kind>identical|near-duplicate|same group[^:]*): "
+    r"(?P<other>.*)(?P<part> in \w+)\)"
+)
 KINDS = {
     "right": "Right, and most confident",
     "wrong": "Wrong, and most confident",
@@ -72,7 +78,9 @@ def render_report(data: ReportData) -> str:
         parts=[(each.part, [_figure(*item) for item in _of_part(data, each)])
                for each in data.outcomes],
         training=[_figure(*item) for item in _of_training(data)],
-        metrics=_metric_rows(data),
+        metrics=_metric_rows(data.result.metrics),
+        classes={part: _metric_rows(found) for part, found in data.result.by_class.items()},
+        crossing=[without_folders(each) for each in data.data.crossing] if data.data else [],
         cases=_cases(data),
         ideals=[_picture(each) for each in data.ideals],
         of_maps=of_maps(data.resemblance),
@@ -99,12 +107,19 @@ def file_name(file: str) -> str:
     return PurePosixPath(file.replace("\\", "/")).name
 
 
-def _metric_rows(data: ReportData) -> list[tuple[str, list[str]]]:
-    """A row for each metric, a column for each part."""
-    parts = data.result.metrics
-    keys = dict.fromkeys(key for metrics in parts.values() for key in metrics)
+def without_folders(text: str) -> str:
+    """A file's own name; or those of both files of a ``trainer.leakage.Crossing``."""
+    pair = _CROSSING.fullmatch(text)
+    if pair is None:
+        return file_name(text)
+    return f"{file_name(pair['test'])} ({pair['kind']}: {file_name(pair['other'])}{pair['part']})"
+
+
+def _metric_rows(columns: Mapping[str, Mapping[str, Interval]]) -> list[tuple[str, list[str]]]:
+    """A row for each metric, a column for each part or class."""
+    keys = dict.fromkeys(key for metrics in columns.values() for key in metrics)
     return [
-        (written(key), [interval(found[key]) if key in found else "" for found in parts.values()])
+        (written(key), [interval(found[key]) if key in found else "" for found in columns.values()])
         for key in keys
     ]
 
@@ -120,7 +135,7 @@ def _of_part(data: ReportData, part: Outcomes) -> Iterator[tuple[str, "Figure"]]
     if data.plan.target != "multi_label":
         yield "confusion matrix", plots.confusion(targets, predicted.argmax(1), data.outputs)
     curves = curves_of(data, part)
-    yield "ROC", plots.roc(curves, part.units, data.plan.seed)
+    yield "ROC", plots.roc(curves, part.units, data.plan.seed, _point(data, part))
     yield "precision and recall", plots.precision_recall(curves)
     if len(curves) == 1:
         yield (
@@ -137,6 +152,17 @@ def _of_part(data: ReportData, part: Outcomes) -> Iterator[tuple[str, "Figure"]]
     else:
         right = predicted.argmax(1) == targets
         yield "calibration", plots.calibration(predicted.max(1), right, "the class that was called")
+
+
+def _point(data: ReportData, part: Outcomes) -> plots.Rates | None:
+    """The operating point, which was measured on the test part."""
+    point = data.result.operating_point
+    if point is None or part.part != "test" or not point.metrics:
+        return None
+    sensitivity, specificity = (point.metrics[k].value for k in plots.Rates._fields)
+    if sensitivity is None or specificity is None:
+        return None
+    return plots.Rates(sensitivity, specificity)
 
 
 def curves_of(data: ReportData, part: Outcomes) -> list[plots.Curve]:

@@ -10,12 +10,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from recommender.plan import PlannedBackbone, TrainingPlan, read_plan
+from recommender.plan import PlannedBackbone, TrainingPlan
 from trainer import heads
 from trainer.backbones import Preprocessing, build_backbone, preprocessing
+from trainer.calibration import apply_temperature
+from trainer.classifier import Classifier
 from trainer.errors import TrainingError
 from trainer.features import autocast, to_input
-from trainer.finetune import Classifier
 from trainer.runs import MODEL_FILE, RunFolder, RunResult
 from trainer.targets import Labels, Predictions
 
@@ -92,9 +93,10 @@ class TrainedModel:
     def said(self, outputs: npt.NDArray[np.float32]) -> Predictions:
         """The same from `outputs`: logits, or features where the head is not linear."""
         if self.head is None:
-            return self.labels.predict(outputs / (self.result.temperature or 1.0))
-        of = self.head.predict if self.labels.target == "number" else self.head.predict_proba
-        return np.asarray(of(outputs), dtype=np.float64)
+            found = self.labels.predict(outputs)
+        else:
+            found = heads.predict(self.head, outputs)
+        return apply_temperature(found, self.result.temperature or 1.0, self.labels)
 
 
 def load_model(run: Path) -> TrainedModel:
@@ -105,8 +107,6 @@ def load_model(run: Path) -> TrainedModel:
     TrainingError
         The run did not finish, a file of it is missing, broken or not as the run wrote it, or
         the files contradict each other.
-    RecommendationError
-        The plan is missing or cannot be read.
     """
     folder = RunFolder(run)
     result = folder.read_result()
@@ -127,7 +127,7 @@ def load_model(run: Path) -> TrainedModel:
 
 
 def _plan(folder: RunFolder, result: RunResult) -> TrainingPlan:
-    plan = read_plan(folder.path / "plan.json")
+    plan = folder.read_plan()
     # Only the fields that the file holds: a later version of evtl may know more of them.
     written = plan.model_dump_json(exclude_unset=True)
     if hashlib.sha256(written.encode()).hexdigest() != result.digests.get("plan"):

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import platform
+import shutil
 import tempfile
 import time
 from collections import Counter
@@ -23,7 +24,7 @@ from trainer.checkpoint import Checkpoint
 from trainer.errors import TrainingError
 from trainer.features import choose_device, describe_device
 from trainer.fingerprint import fingerprint
-from trainer.fitting import CHECKPOINT_FILE, Fitted, Work, fit
+from trainer.fitting import CHECKPOINT_FILE, LADDER_FOLDER, Fitted, Work, fit
 from trainer.images import ImageSet, Progress
 from trainer.measuring import measured, summed_up, values
 from trainer.memory import PeakMemory, keep_freed_memory
@@ -195,6 +196,7 @@ def carry_out(
     result = _result(training, found, status="finished")
     folder.write_result(result)
     Checkpoint(folder.path / CHECKPOINT_FILE).discard()
+    shutil.rmtree(folder.path / LADDER_FOLDER, ignore_errors=True)
     record(result, folder)
     return result, folder
 
@@ -234,6 +236,8 @@ def _carried_out(training: Training, notes: tuple[str, ...]) -> dict[str, Any]:
         lambda line: folder.append("history.jsonl", line),
     )  # fmt: skip
     fitted = fit(work)
+    if fitted.ladder:
+        folder.rewrite("ladder.jsonl", [step.model_dump() for step in fitted.ladder])
     _keep_model(folder, fitted)
     found = _measured(training, work, fitted, device)
     warnings = (*notes, *found["warnings"])

@@ -71,10 +71,13 @@ def facts(data: ReportData) -> Iterator[tuple[str, str]]:
     yield "Approach", approach(data)
     yield "Head", written(plan.head) + (f" ({result.head_setting})" * bool(result.head_setting))
     yield "Augmentation", _augmentation(data)
+    if result.temperature is not None:
+        yield "Calibration", f"logits divided by a temperature of {result.temperature:.3g}"
     if result.device:
         yield "Device", result.device
     yield "Started", result.started_at
-    yield "Took", f"{result.seconds:.0f} s"
+    again = f", gone on with {result.n_resumed} times" if result.n_resumed else ""
+    yield "Took", f"{result.seconds:.0f} s{again}"
     yield "Seed", str(plan.seed)
 
 

@@ -25,12 +25,19 @@ def predict(
     images: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
     form: Annotated[PredictionFormat, typer.Option("--format", help="How to write it.")] = "csv",
     out: Annotated[Path | None, typer.Option(help="Write it to this file.")] = None,
+    explain: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="New folder: a picture of what it saw in each image."),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit status 1 if any image cannot be read.")
     ] = False,
     device: DeviceOption = "auto",
 ) -> None:
     """Apply a trained model to images: the probability of each class.
+
+    DICOM, NIfTI and folders too; cine.dcm#12 is a frame of a file. The column at_operating_point
+    has the class at the run's threshold, where it chose one for a sensitivity.
 
     An image that cannot be read keeps its row, empty but for the reason in the column problem,
     and is listed on stderr; if none can be read, the exit status is 1. File names are written as
@@ -50,13 +57,13 @@ def predict(
 
     rows_shown = out is None and sys.stdout.isatty()
     with nullcontext(_silent) if rows_shown else progress_bar() as progress:
-        n_images = services.predict(
-            run, images, form, out, device=device, write=lambda line: write(whole(line)),
-            tell=tell, progress=progress,
-        )  # fmt: skip
+        asked = services.Asked(run, images, form, out, explain, device)
+        applied = services.predict(asked, lambda line: write(whole(line)), tell, progress)
+    if applied.threshold:
+        typer.echo(f"Operating point: {applied.threshold}", err=True)
     if unreadable:
-        typer.echo(f"{len(unreadable)} of {n_images} images cannot be read", err=True)
-    if len(unreadable) == n_images or (unreadable and strict):
+        typer.echo(f"{len(unreadable)} of {applied.n_images} images cannot be read", err=True)
+    if len(unreadable) == applied.n_images or (unreadable and strict):
         raise typer.Exit(1)
 
 

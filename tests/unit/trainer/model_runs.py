@@ -13,7 +13,7 @@ from recommender.plan import PlannedBackbone, TrainingPlan
 from tests.unit.trainer.toys import plan_of
 from trainer import heads
 from trainer.backbones import build_backbone
-from trainer.finetune import Classifier, count_features
+from trainer.classifier import Classifier, count_features
 from trainer.runs import RunFolder, RunResult
 from trainer.targets import Labels
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from recommender.plan import MILD, TrainingPlan, TransformKind
-from tests.unit.trainer.tuning import quiet, tuning_plan
+from tests.unit.trainer.tuning import files_of_at_most, quiet, tuning_plan
 from trainer.augmentation import augment, seeded, write_copies
 from trainer.errors import TrainingError
 
@@ -150,3 +150,9 @@ def test_copies_that_cannot_be_written_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "copies").write_text("a file where the folder should be", encoding="utf-8")
     with pytest.raises(TrainingError, match="copies of the offline augmentation"):
         write_copies(tmp_path / "copies", pixels_of(5), offline(), quiet)
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
+    with files_of_at_most(1000), pytest.raises(TrainingError, match="too large"):
+        write_copies(tmp_path, pixels_of(20), offline(), quiet)
+    assert not list(tmp_path.iterdir())

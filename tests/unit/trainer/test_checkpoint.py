@@ -1,17 +1,17 @@
 """A checkpoint is all of the last one written, or all of the one before."""
 
 import math
-import resource
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from tests.unit.trainer.tuning import deep_toy, same, state_of, tune, tuning_plan
+from tests.unit.trainer.test_lora import transformer
+from tests.unit.trainer.tuning import deep_toy, files_of_at_most, same, state_of, tune, tuning_plan
 from trainer.checkpoint import Checkpoint
+from trainer.classifier import Classifier
 from trainer.errors import TrainingError
 
 TENSORS = {
@@ -24,17 +24,6 @@ FACTS = {"epoch": 3, "losses": [0.1, 1 / 3], "best_score": -math.inf, "lines": [
 
 def kept(path: Path) -> Checkpoint:
     return Checkpoint(path / "checkpoint.safetensors", every_s=0, share=math.inf)
-
-
-@contextmanager
-def files_of_at_most(n_bytes: int) -> Iterator[None]:
-    """The system refuses to make a file larger, as a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
@@ -81,6 +70,38 @@ def test_a_training_that_meets_a_full_disk_goes_on_when_there_is_room(tmp_path: 
     assert [line["epoch"] for line in kept(tmp_path).lines()] == [1]
     tune(resumed, tuning_plan(), checkpoint=kept(tmp_path))
     assert same(state_of(resumed), state_of(plain))
+
+
+APPROACHES: dict[str, dict[str, Any]] = {
+    "last blocks": {"approach": "fine_tuning", "n_blocks": 2},
+    "gradual": {"gradual": True},
+    "random": {"initialisation": "random"},
+    "low rank": {"approach": "fine_tuning", "lora_rank": 2},
+    "offline": {"augmentation": "offline"},
+}
+
+
+@pytest.mark.parametrize("approach", APPROACHES)
+@pytest.mark.parametrize("after", [1, 2])
+def test_each_approach_goes_on_where_it_was_stopped(
+    tmp_path: Path, approach: str, after: int
+) -> None:
+    def network() -> Classifier:
+        torch.manual_seed(0)
+        return Classifier(transformer(), 12, 2) if approach == "low rank" else deep_toy()
+
+    def stop(line: dict[str, Any]) -> None:
+        if line["epoch"] > after:
+            raise KeyboardInterrupt
+
+    plan = tuning_plan(epochs=4, **APPROACHES[approach])
+    whole, resumed = network(), network()
+    tune(whole, plan)
+    with pytest.raises(KeyboardInterrupt):
+        tune(network(), plan, on_epoch=stop, checkpoint=kept(tmp_path))
+    assert [line["epoch"] for line in kept(tmp_path).lines()] == list(range(1, after + 1))
+    tune(resumed, plan, checkpoint=kept(tmp_path))
+    assert same(state_of(resumed), state_of(whole))
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from tests.unit.trainer.model_runs import CLASSES, LENET, NUMBER, SEVERAL, TINY, tiny, write_run
 from trainer import hub
+from trainer.classifier import Classifier
 from trainer.errors import TrainingError
 from trainer.features import to_input
-from trainer.finetune import Classifier
 from trainer.hub import export_hub
 from trainer.images import load_image
 from trainer.trained import TrainedModel, load_model

@@ -62,7 +62,7 @@ def test_a_name_means_a_network_and_its_size(text: str, name: str, model: str, p
         ("CheXNet", "densenet121.tv_in1k", "DenseNet-121 in place of CheXNet: .*not of chest"),
         ("DarkNet", "darknet53.c2ns_in1k", "DarkNet: version not stated"),
         ("resnet-v2", "resnetv2_50.a1h_in1k", "ResNet-50-V2 in place of ResNet-V2"),
-        ("LeNet", "lenet5", "random initialisation only"),
+        ("LeNet", "lenet5", "^LeNet-5: our own network, .*random initialisation only"),
     ],
 )
 def test_what_stands_in_says_why(text: str, model: str, reason: str) -> None:

@@ -23,7 +23,7 @@ from tests.unit.trainer.tuning import (
 from trainer.classifier import Classifier, Part, logits_of
 from trainer.errors import TrainingError
 from trainer.finetune import fine_tune
-from trainer.memory import halving
+from trainer.memory import fitting_memory
 from trainer.targets import Labels
 
 
@@ -48,10 +48,10 @@ def small(room: int) -> Classifier:
 
 
 def unequal(n: int) -> Part:
-    """Twice as many dark images as bright ones."""
+    """Three dark images for each bright one."""
     part = bright_or_dark(n)
-    order = np.argsort(np.arange(n) % 6 == 1, kind="stable")
-    return Part(part.pixels[order], part.targets[order])
+    kept = np.flatnonzero((part.targets == 0) | (np.arange(n) % 6 == 1))
+    return Part(part.pixels[kept], part.targets[kept])
 
 
 LABELS: dict[Target, tuple[Labels, Any]] = {
@@ -76,7 +76,7 @@ def test_a_batch_that_does_not_fit_is_trained_in_parts_with_the_same_result(targ
     for room in (64, 3):
         torch.manual_seed(0)
         classifier = Classifier(Small(room), 4, labels.n_outputs)
-        parts = [Part(p.pixels, encode(p.targets)) for p in (unequal(30), bright_or_dark(10, 1))]
+        parts = [Part(p.pixels, encode(p.targets)) for p in (unequal(45), bright_or_dark(10, 1))]
         plan = tuning_plan(epochs=2, batch_size=8, target=target)
         outcomes.append(
             fine_tune(
@@ -99,7 +99,7 @@ def test_the_gradient_of_a_batch_in_parts_is_that_of_the_whole() -> None:
     for room in (64, 5):
         lines: list[dict[str, Any]] = []
         plan = tuning_plan(epochs=1, batch_size=30, backbone_learning_rate=1e-9)
-        tune(small(room), plan, on_epoch=lines.append, train=unequal(30))
+        tune(small(room), plan, on_epoch=lines.append, train=unequal(45))
         norms.append(lines[0]["train_loss"])
     assert norms[1] == pytest.approx(norms[0], rel=1e-6)
 
@@ -121,7 +121,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
         raise RuntimeError(msg)
 
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
-        halving(work, 8)
+        fitting_memory(work, 8)
 
 
 def test_what_the_cpu_says_when_memory_runs_out_is_understood() -> None:
@@ -131,7 +131,7 @@ def test_what_the_cpu_says_when_memory_runs_out_is_understood() -> None:
             raise RuntimeError(msg)
         return size * 10
 
-    assert halving(work, 8) == (20, 2)
+    assert fitting_memory(work, 8) == (20, 2)
 
 
 def test_a_loss_that_is_no_number_stops_with_the_weights_of_the_best_epoch() -> None:

@@ -10,10 +10,12 @@ import torch
 from PIL import Image
 
 from tests.unit.trainer.model_runs import CLASSES, GRADES, NUMBER, SEVERAL, write_run
+from tests.unit.trainer.pictures import SECRET, write_dicom, write_nifti
 from trainer import prediction
 from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError
 from trainer.images import load_image
+from trainer.operating_point import OperatingPoint
 from trainer.prediction import Prediction, find_files, predict
 from trainer.targets import Labels
 from trainer.trained import TrainedModel, load_model
@@ -104,17 +106,44 @@ def test_what_is_predicted_follows_from_what_was_learned(
         assert (each.predicted, each.probabilities) == ("", {})
 
 
-def test_who_watches_is_given_the_pixels_of_each_image_that_was_read(
+def test_who_completes_predictions_is_given_the_pixels_of_each_image_that_was_read(
     model: TrainedModel, class_folders: Path
 ) -> None:
     (class_folders / "a" / "0.png").write_bytes(b"broken")
-    seen: list[tuple[str, int]] = []
-    files = find_files([class_folders / "a"])
-    found = list(
-        predict(model, files, CPU, lambda each, pixels: seen.append((each.file, pixels.shape[0])))
+
+    def complete(prediction: Prediction, pixels: np.ndarray) -> Prediction:
+        assert (pixels == load_image(Path(prediction.file), model.steps)).all()
+        return prediction.model_copy(update={"explanation": "seen"})
+
+    found = list(predict(model, find_files([class_folders / "a"]), CPU, complete))
+    assert [each.explanation for each in found] == [
+        "" if each.problem else "seen" for each in found
+    ]
+    assert sum(bool(each.problem) for each in found) == 1
+
+
+def test_the_threshold_of_a_run_decides_beside_the_most_probable_class(
+    tmp_path: Path, class_folders: Path
+) -> None:
+    two = Labels(target="classes", names=("benign", "malignant"))
+    run = write_run(tmp_path / "run", two)
+    files = find_files([class_folders])
+    chances = [row[1] for row in one_by_one(load_model(run), files)]
+    threshold = float(np.sort(chances)[8])
+    point = OperatingPoint(
+        positive="malignant", sensitivity_asked=0.9, threshold=threshold, n_positive=20,
+        metrics={}, statement="",
+    )  # fmt: skip
+    result = load_model(run).result.model_copy(update={"operating_point": point})
+    (run / "result.json").write_text(result.model_dump_json(), encoding="utf-8")
+    called = [each.at_operating_point for each in predict(load_model(run), files, CPU)]
+    assert called.count("benign") in {8, 9}  # the image at the threshold lies on either side
+    assert called.count("malignant") == 30 - called.count("benign")
+    assert all(
+        (name == "malignant") == (chance > threshold)
+        for name, chance in zip(called, chances, strict=True)
+        if abs(chance - threshold) > 1e-6
     )
-    assert seen == [(each.file, model.steps.input_px) for each in found if not each.problem]
-    assert len(seen) == 9
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")
@@ -137,3 +166,23 @@ def test_what_is_named_must_be_there(class_folders: Path, tmp_path: Path) -> Non
     (tmp_path / "empty").mkdir()
     with pytest.raises(TrainingError, match="holds no images"):
         find_files([tmp_path / "empty"])
+
+
+def test_dicom_and_nifti_and_frames_of_them_are_predicted(
+    model: TrainedModel, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 4096, (3, 40, 40), dtype=np.uint16)
+    (tmp_path / "new").mkdir()
+    cine = write_dicom(tmp_path / "new" / "IM0001", frames)
+    volume = write_nifti(tmp_path / "new" / "volume.nii.gz", rng.normal(size=(20, 20, 9)))
+    found = {each.file: each for each in predict(model, find_files([cine.parent]), CPU)}
+    assert set(found) == {str(cine), str(volume)}
+    assert not any(each.problem for each in found.values())
+    items = [cine.with_name(f"IM0001#{number}") for number in range(4)]
+    of_frames = list(predict(model, find_files(items), CPU))
+    assert [bool(each.problem) for each in of_frames] == [False, False, False, True]
+    assert of_frames[1].probabilities == found[str(cine)].probabilities
+    assert of_frames[0].probabilities != of_frames[1].probabilities
+    said = "".join(each.model_dump_json() for each in (*found.values(), *of_frames))
+    assert SECRET not in said

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 #: Command -> module whose `app` has it, in the order of the help.
 MODULES = {
     "train": "evtl.commands.training",
+    "report": "evtl.commands.training",
     "predict": "evtl.commands.models",
     "runs": "evtl.commands.training",
     "sample-data": "evtl.commands.training",

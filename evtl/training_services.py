@@ -15,6 +15,7 @@ from recommender.plan import Target, TrainingPlan
 
 if TYPE_CHECKING:  # torch must not be imported to show the help
     from trainer.images import ImageSet, Progress
+    from trainer.report_data import Reference
     from trainer.runs import Begun, RunFolder, RunResult
     from trainer.training import Training
 
@@ -84,6 +85,34 @@ def resume(run: Path, progress: "Progress") -> "tuple[RunResult, RunFolder]":
     return _carried_out(go_on(run, _images_of, progress), ())
 
 
+def report(run: Path, *, device: str, maps: bool) -> Path:
+    """Write the report and the model card of a run anew; returns the report.
+
+    Raises
+    ------
+    EvtlError
+        The folder is no run, or a file of it is broken.
+    """
+    from trainer.run_report import REPORT_FILE, write_run_report  # noqa: PLC0415
+    from trainer.runs import RunFolder  # noqa: PLC0415
+
+    folder = RunFolder(run)
+    write_run_report(folder, device=device, maps=maps, studies=_cited(folder.read_plan()))
+    return run / REPORT_FILE
+
+
+def _cited(plan: TrainingPlan) -> "tuple[Reference, ...]":
+    """The studies that a plan names, as people cite them."""
+    from trainer.report_data import Reference  # noqa: PLC0415
+
+    arms = queries.corpus(Store()).arms
+    rows = {arms.study.words[code]: row for row, code in enumerate(arms.study.codes.tolist())}
+    found = arms.records([rows[key] for key in plan.evidence.studies if key in rows])
+    return tuple(
+        Reference(key=arm.study.key, text=arm.study.citation, source=arm.locator) for arm in found
+    )
+
+
 def _images_of(begun: "Begun", plan: TrainingPlan) -> "ImageSet":
     from trainer.images import read_images  # noqa: PLC0415
 
@@ -96,7 +125,9 @@ def _carried_out(training: "Training", notes: tuple[str, ...]) -> "tuple[RunResu
     def record(result: "RunResult", folder: "RunFolder") -> None:
         _record(result, training.plan, folder)
 
-    return carry_out(training, record, notes)
+    result, folder = carry_out(training, record, notes)
+    report(folder.path, device=training.begun.device, maps=True)
+    return result, folder
 
 
 def _record(result: "RunResult", plan: TrainingPlan, folder: "RunFolder") -> None:

@@ -84,6 +84,7 @@ class Fitted:
     temperature: float | None = None
     notes: tuple[str, ...] = ()
     ladder: tuple[Step, ...] = ()
+    refitted: bool = False
 
 
 def fit(work: Work) -> Fitted:
@@ -137,6 +138,7 @@ def _fit_head(work: Work, network: nn.Module, labels: Labels, targets: Encoded) 
         setting=selection.chosen,
         state=state,
         head=None if linear else selection.head,
+        refitted=True,
     )
 
 

@@ -35,14 +35,14 @@ class Measured(NamedTuple):
 
 
 def measured(fitted: Fitted, data: Prepared, plan: TrainingPlan) -> Measured:
-    """Metrics of the parts that were not fitted: a frozen head is refitted with validation.
+    """Metrics of the parts that were not learned from.
 
     Raises
     ------
     TrainingError
         The plan asks for an operating point of a task that has none.
     """
-    parts = ("test",) if plan.frozen else ("validation", "test")
+    parts = ("test",) if fitted.refitted else ("validation", "test")
     found = {part: _of_part(fitted, data, part, plan.seed) for part in parts}
     return Measured(
         {part: each.overall for part, each in found.items()},

@@ -1,9 +1,9 @@
 """The report and the card of a run, from its folder alone, at its end or any time after."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from trainer.cases import Case, Cases, pick_cases
 from trainer.errors import TrainingError
 from trainer.features import choose_device
 from trainer.images import load_image
+from trainer.plots_of_training import Step
 from trainer.predictions_file import PREDICTIONS_FILE, Predicted, read_predictions
 from trainer.report import write_report
 from trainer.report_data import Outcomes, Reference, ReportData
@@ -86,6 +87,7 @@ def report_data(
         result=result,
         data=result.data,
         history=tuple(folder.lines("history.jsonl")),
+        ladder=tuple(_step(line) for line in folder.lines("ladder.jsonl")),
         studies=tuple(studies),
     )
     if result.status != "finished":
@@ -96,6 +98,11 @@ def report_data(
     if not maps:
         return data
     return _with_maps(data, folder, predicted, means, choose_device(device))
+
+
+def _step(line: Mapping[str, Any]) -> Step:
+    """A step of the ladder, as the report draws it."""
+    return Step(*(line[name] for name in Step._fields))
 
 
 def _outcomes(result: RunResult, predicted: Predicted, means: Labels) -> Iterator[Outcomes]:

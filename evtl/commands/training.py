@@ -134,6 +134,7 @@ def train(
     else:
         typer.echo("\n".join(trained(result)))
         typer.echo(f"{result.seconds:.0f} s on {result.device}. Run folder: {folder.path}")
+        typer.echo(f"Report: {folder.path / 'report.html'}")
 
 
 def _alone(resume: Path, *others: object) -> None:
@@ -162,6 +163,21 @@ def trained(result: "RunResult") -> Iterator[str]:
             f"({found.smallest:.3f} to {found.largest:.3f})"
         )
     yield from (f"Mind: {warning}" for warning in result.warnings)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    maps: Annotated[
+        bool, typer.Option(help="Show where the network looks; takes some seconds.")
+    ] = True,
+    device: DeviceOption = "auto",
+) -> None:
+    """Write the report and the model card of a run anew.
+
+    Example: evtl report runs/20260101T120000000000Z-1a2b3c4d
+    """
+    typer.echo(f"Report: {services.report(run, device=device, maps=maps)}")
 
 
 @app.command()

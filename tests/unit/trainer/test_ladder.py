@@ -21,7 +21,7 @@ from trainer.images import ImageSet
 from trainer.ladder import Step, ascend, climb, rungs
 from trainer.targets import Labels, Predictions
 
-N = 60
+N = 48
 
 
 class Stopped(Exception):  # noqa: N818  (somebody pressed Ctrl-C)
@@ -138,15 +138,27 @@ def test_the_first_step_is_the_linear_head_on_frozen_features(tmp_path: Path) ->
     assert same(state_of(climber.classifier()), state_of(classifier))
 
 
-@pytest.mark.parametrize("at", [3, 17, 30])
-def test_a_ladder_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, at: int) -> None:
-    def outcome(place: Ground) -> tuple[tuple[Step, ...], Classifier, list[dict[str, Any]]]:
-        found = tuple(step.model_copy(update={"seconds": 0.0}) for step in climb(place))
-        taken = tuple(step.model_copy(update={"kept": True}) for step in found)
-        lines: list[dict[str, Any]] = []
-        classifier = ascend(place, PARTS, taken, lines.append)
-        return found, classifier, [line | {"seconds": 0.0} for line in lines]
+def outcome(place: Ground) -> tuple[tuple[Step, ...], Classifier, list[dict[str, Any]]]:
+    """Steps, the network of the last of them, and its history, without what a clock says."""
+    found = tuple(step.model_copy(update={"seconds": 0.0}) for step in climb(place))
+    taken = tuple(step.model_copy(update={"kept": True}) for step in found)
+    lines: list[dict[str, Any]] = []
+    classifier = ascend(place, PARTS, taken, lines.append)
+    return found, classifier, [line | {"seconds": 0.0} for line in lines]
 
+
+@pytest.fixture(scope="module")
+def whole(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[tuple[Step, ...], Classifier, list[dict[str, Any]]]:
+    """A ladder that nobody stopped."""
+    return outcome(ground(tmp_path_factory.mktemp("whole"), augmentation="online"))
+
+
+@pytest.mark.parametrize("at", [5, 50])
+def test_a_ladder_that_was_stopped_ends_as_one_that_was_not(
+    whole: tuple[tuple[Step, ...], Classifier, list[dict[str, Any]]], tmp_path: Path, at: int
+) -> None:
     left = [at]
 
     def stop(_stage: str, _done: int, _total: int) -> None:
@@ -154,14 +166,13 @@ def test_a_ladder_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, at: 
         if not left[0]:
             raise Stopped
 
-    whole = outcome(ground(tmp_path / "whole", augmentation="online"))
-    place = ground(tmp_path / "stopped", augmentation="online")
+    place = ground(tmp_path, augmentation="online")
     with pytest.raises(Stopped):
         outcome(replace(place, progress=stop))
-    resumed = outcome(place)
-    assert resumed[0] == whole[0]
-    assert same(state_of(resumed[1]), state_of(whole[1]))
-    assert resumed[2] == whole[2]
+    steps, classifier, lines = outcome(place)
+    assert steps == whole[0]
+    assert same(state_of(classifier), state_of(whole[1]))
+    assert lines == whole[2]
 
 
 def test_a_finished_ladder_is_not_climbed_again(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from recommender.plan import TrainingPlan
 from trainer import heads
 from trainer.augmentation import Copies, write_copies
 from trainer.backbones import Chosen, Preprocessing, build_backbone
+from trainer.budget import Deadline
 from trainer.calibration import apply_temperature, fit_temperature
 from trainer.checkpoint import Checkpoint
 from trainer.climber import Ground
@@ -44,6 +45,8 @@ class Work:
         Where copies of images and checkpoints are kept.
     on_line : callable
         Given each line of the history.
+    deadline : Deadline
+        When a fine-tuning has to be over; other approaches take what they take.
     """
 
     plan: TrainingPlan
@@ -54,6 +57,7 @@ class Work:
     device: torch.device
     progress: Progress
     on_line: Callable[[dict[str, Any]], None]
+    deadline: Deadline
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,7 @@ def _fine_tune(work: Work, network: nn.Module, labels: Labels, targets: Encoded)
         Part(Picked(data.pixels, validation), targets[validation]),
         work.plan, work.steps, work.device, work.on_line, work.progress,
         checkpoint=Checkpoint(work.folder / CHECKPOINT_FILE), labels=labels,
+        deadline=work.deadline, n_final=len(data.parts),
     )  # fmt: skip
     fitted = _of_classifier(work, classifier, labels)
     setting = f"epochs={work.plan.epochs}, best {outcome.best_epoch}"

@@ -25,10 +25,6 @@ from trainer.targets import Encoded, Labels, Predictions
 FOLDS = 3
 #: Steps above the frozen one; of a network of more blocks several are unfrozen at once.
 STEPS = 5
-#: Steps in a row that may fail to pay before the ladder ends. One may, because a network that is
-#: cut in the middle of layers that learned together can be worse than one that is trained on
-#: either side of them (Yosinski et al. 2014, section 4.1, arXiv:1411.1792).
-PATIENCE = 2
 #: Resamples of whole groups for a standard error.
 N_RESAMPLES = 300
 
@@ -70,7 +66,11 @@ def rungs(n_blocks: int) -> tuple[int, ...]:
 
 
 def climb(ground: Ground) -> tuple[Step, ...]:
-    """Take steps until `PATIENCE` of them in a row do not pay; the last that paid is the choice.
+    """Take steps while they pay; after the first that does not, try all blocks, and end.
+
+    All blocks are tried even then because a network that is cut in the middle of layers that
+    learned together can be worse than one trained on either side of them (Yosinski et al. 2014,
+    section 4.1, arXiv:1411.1792). The last step that paid is the choice.
 
     Each begins with the weights of the one below, the first with the linear head on the frozen
     features (Kumar et al. 2022, arXiv:2202.10054). A step pays if it gains more than one standard
@@ -91,16 +91,22 @@ def climb(ground: Ground) -> tuple[Step, ...]:
     weights = np.concatenate(list(resample(ground.images.units(), plan.seed, N_RESAMPLES)))
     found: list[Step] = []
     below: Scores | None = None
-    for rung, n_open in enumerate(rungs(n_blocks)):
+    n_open: int | None = 0
+    while n_open is not None:
         started = time.perf_counter()
-        predictions = [climber.reach(rung, n_open) for climber in climbers]
+        predictions = [climber.reach(len(found), n_open) for climber in climbers]
         reached = _scores(ground.labels, climbers, predictions, weights)
         seconds = round(time.perf_counter() - started, 2)
         found.append(_step(_name(n_open, n_blocks), n_open, reached, below, seconds))
         below = reached if found[-1].kept else below
-        if not any(step.kept for step in found[-PATIENCE:]):
-            break
+        n_open = _next(found[-1], n_blocks)
     return tuple(found)
+
+
+def _next(last: Step, n_blocks: int) -> int | None:
+    """Blocks that learn at the next step; None where that was the last."""
+    above = [n_open for n_open in rungs(n_blocks) if n_open > last.n_open]
+    return (above[0] if last.kept else n_blocks) if above else None
 
 
 def ascend(

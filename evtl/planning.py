@@ -145,7 +145,10 @@ def _named(wishes: Wishes, corpus: Corpus) -> tuple[dict[str, Any], tuple[str, .
     if wishes.weights is not None:
         from trainer.weights import named_weights  # noqa: PLC0415
 
-        changes |= {"weights": named_weights(wishes.weights).model_dump(), "fallbacks": ()}
+        named = named_weights(wishes.weights).model_dump()
+        # A run may be gone on with from another folder.
+        named["path"] = str(Path(named["path"]).absolute())
+        changes |= {"weights": named, "fallbacks": ()}
     return changes, notes
 
 

@@ -15,6 +15,9 @@ from trainer.weighted import N_BINS, bins_of
 #: Temperatures looked at. A validation part that is told apart without an error would be sure of
 #: everything; ten times the log-odds are enough for it.
 COLDEST, HOTTEST = 0.1, 10.0
+#: How far the logarithm of a temperature is expected from 0 before anything was seen. A dozen
+#: images that happen to be told apart would otherwise make a model sure of everything.
+PRIOR_SD = 0.5
 
 
 class Reliability(NamedTuple):
@@ -26,7 +29,10 @@ class Reliability(NamedTuple):
 
 
 def fit_temperature(probabilities: Predictions, targets: Encoded, labels: Labels) -> float:
-    """Temperature with the least log-loss; 1 where none is better, and for numbers.
+    """Most probable temperature; 1 where none is better, and for numbers.
+
+    That with the least log-loss, drawn towards 1 as far as there are few images to tell (a normal
+    prior on its logarithm, `PRIOR_SD`, our choice).
 
     Logits of a network are first made probabilities (`Labels.predict`): dividing logits by a
     temperature and raising probabilities to its inverse power are the same.
@@ -50,7 +56,8 @@ def fit_temperature(probabilities: Predictions, targets: Encoded, labels: Labels
 
     def loss(log_temperature: float) -> float:
         scaled = apply_temperature(probabilities, math.exp(log_temperature), labels)
-        return _log_loss(targets, scaled, labels)
+        unlikely = (log_temperature / PRIOR_SD) ** 2 / 2
+        return _log_loss(targets, scaled, labels) + unlikely / len(targets)
 
     bounds = math.log(COLDEST), math.log(HOTTEST)
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-5})

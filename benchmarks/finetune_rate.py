@@ -6,7 +6,8 @@ tensor that lies in memory, same optimiser) take turns in one process; the first
 Rates are training images by the time of a whole epoch, validation included on both sides.
 
 The peak of memory is that of a process for each side, beyond what the process took with its
-network before the first step; the bare one without our advice to the C library.
+network before the first step. Both sides give the C library our advice to keep freed memory
+(`trainer.memory`), which trades memory for speed; ``plain`` is the bare loop without it.
 
 Usage: python benchmarks/finetune_rate.py [--images 320] [--epochs 5] [--batch 32] [--threads 2]
 """
@@ -41,6 +42,7 @@ from trainer.weights import find_weights
 
 CPU = torch.device("cpu")
 N_CLASSES = 3
+SIDES = ("ours", "bare", "plain")
 #: Share of the images that is validated on.
 VALIDATION = 0.2
 
@@ -187,23 +189,33 @@ def rates(case: Case, n_epochs: int) -> None:
             f"ratio {limit / mine:.3f}")  # fmt: skip
 
 
-def growth_mb(case: Case, side: str) -> tuple[float, float]:
-    """What one side takes beyond its network, and in all; in a process of its own."""
-    if side == "bare":
-        work: Callable[[], object] = Bare(case).epoch
-    else:
+class Alone(NamedTuple):
+    """What one side took in a process of its own: beyond its network, in all, and per image."""
+
+    growth_mb: float
+    most_mb: float
+    images_per_cpu_s: float
+
+
+def alone(case: Case, side: str) -> Alone:
+    """Two epochs of one side; the second one is timed."""
+    if side != "plain":
         keep_freed_memory()
+    bare = None if side == "ours" else Bare(case)
+    if bare is None:
         case.network()
-
-        def work() -> None:
-            with tempfile.TemporaryDirectory() as folder:
-                ours(case, Path(folder), 1, lambda: None)
-
     gc.collect()
-    before = resident_mb("VmRSS")
-    work()
+    before, watch = resident_mb("VmRSS"), Watch(case.device)
+    epochs: list[Epoch] = []
+    if bare is None:
+        with tempfile.TemporaryDirectory() as folder:
+            ours(case, Path(folder), 2, lambda: epochs.append(watch.look()))
+    else:
+        for _ in range(2):
+            bare.epoch()
+            epochs.append(watch.look())
     most = resident_mb("VmHWM")
-    return most - before, most
+    return Alone(most - before, most, (case.n_images - case.n_validation) / epochs[-1].cpu_s)
 
 
 def resident_mb(field: str) -> float:
@@ -216,16 +228,16 @@ def resident_mb(field: str) -> float:
 
 
 def peaks(arguments: list[str]) -> None:
-    """Both sides in processes of their own, and the ratios."""
+    """Every side in a process of its own, and the ratios to the bare one."""
     found = {}
-    for side in ("ours", "bare"):
-        command = [sys.executable, __file__, *arguments, "--peak", side]
+    for side in SIDES:
+        command = [sys.executable, __file__, *arguments, "--alone", side]
         said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        found[side] = [float(each) for each in said.split()]
-    for number, what in enumerate(("beyond the network", "in all")):
-        mine, limit = found["ours"][number], found["bare"][number]
-        say(f"peak memory {what:18}  ours {mine:8.0f} MB   bare {limit:8.0f} MB   "
-            f"ratio {mine / limit:.3f}")  # fmt: skip
+        found[side] = Alone(*map(float, said.split()))
+    for what in Alone._fields:
+        values = "   ".join(f"{side} {getattr(found[side], what):8.1f}" for side in SIDES)
+        ratio = getattr(found["ours"], what) / getattr(found["bare"], what)
+        say(f"alone: {what:18} {values}   ours / bare {ratio:.3f}")
 
 
 def say(line: str) -> None:
@@ -243,12 +255,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--backbone", choices=["lite0", "lite1", "lite2"], default="lite0")
     parser.add_argument("--augmentation", choices=["none", "online"], default="online")
-    parser.add_argument("--peak", choices=["ours", "bare"], help=argparse.SUPPRESS)
+    parser.add_argument("--alone", choices=SIDES, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     case = Case(planned(asked.backbone), asked.images, asked.batch, asked.augmentation)
-    if asked.peak:
-        say(" ".join(f"{each:.1f}" for each in growth_mb(case, asked.peak)))
+    if asked.alone:
+        say(" ".join(f"{each:.2f}" for each in alone(case, asked.alone)))
         return
     say(
         f"{platform.machine()}, {asked.threads} threads, torch {torch.__version__}, "

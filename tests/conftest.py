@@ -55,6 +55,7 @@ def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVTL_DATABASE_URL", f"sqlite:///{tmp_path / 'own' / 'evtl.sqlite'}")
     monkeypatch.setenv("EVTL_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("EVTL_CACHE_GB", raising=False)
+    monkeypatch.delenv("EVTL_COMPILE", raising=False)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.delenv("EVTL_WEIGHTS_DIR", raising=False)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from trainer.backbones import Preprocessing
 from trainer.features import EXTRACTION_BATCH, autocast
-from trainer.feeding import inputs
+from trainer.feeding import Source, inputs
 from trainer.freezing import settle
 from trainer.memory import fitting_memory
 from trainer.targets import Encoded
@@ -49,7 +49,7 @@ class Classifier(nn.Module):
 class Part:
     """Pixels ``(N, px, px, 3)`` and targets ``(N,)`` or ``(N, C)`` of one part of the split."""
 
-    pixels: Pixels
+    pixels: Source
     targets: Encoded
 
 
@@ -62,7 +62,7 @@ def count_features(network: nn.Module, input_px: int) -> int:
 
 def logits_of(
     classifier: Classifier,
-    pixels: Pixels,
+    pixels: Source,
     steps: Preprocessing,
     device: torch.device,
     size: int = EXTRACTION_BATCH,

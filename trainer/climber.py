@@ -17,6 +17,7 @@ from trainer.augmentation import write_copies
 from trainer.backbones import Preprocessing
 from trainer.checkpoint import Checkpoint, Saved
 from trainer.classifier import Classifier, Part, logits_of
+from trainer.feeding import Picked
 from trainer.finetune import fine_tune
 from trainer.images import ImageSet, Progress
 from trainer.targets import Labels, Predictions
@@ -177,14 +178,14 @@ class Climber:
         if ground.plan.augmentation != "offline":
             return part
         place = ground.folder / f"{self._name} copies".replace(" ", "-")
-        copies = write_copies(place, part.pixels, ground.plan, ground.progress)
+        copies = write_copies(place, np.asarray(part.pixels), ground.plan, ground.progress)
         return Part(copies.pixels, part.targets[copies.origin])
 
     def _part(self, index: npt.NDArray[np.intp]) -> Part:
-        return Part(self._ground.pixels[index], self.targets[index])
+        return Part(Picked(self._ground.pixels, index), self.targets[index])
 
     def _tested(self, classifier: Classifier) -> Tensor:
-        tested = self._ground.pixels[self.index("test")]
+        tested = Picked(self._ground.pixels, self.index("test"))
         if not len(tested):
             return torch.empty(0)
         outputs = logits_of(classifier, tested, self._ground.steps, self._ground.device)

@@ -266,12 +266,8 @@ def _other_activations(model: nn.Module) -> str:
 
 
 def _readable(model: Network) -> Network:
-    """A copy that measures and changes nothing in place, so that hooks see what a layer gave."""
-    model = copy.deepcopy(model).eval().requires_grad_(requires_grad=False)
-    for module in model.modules():
-        if getattr(module, "inplace", False):
-            vars(module)["inplace"] = False
-    return model
+    """A copy that measures only: hooks and other layers never touch the model itself."""
+    return copy.deepcopy(model).eval().requires_grad_(requires_grad=False)
 
 
 def _scaled(found: Tensor, images: Tensor) -> Planes:

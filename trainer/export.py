@@ -22,9 +22,9 @@ import onnxruntime
 import torch
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
-from trainer.deployed import Deployed
+from trainer.deployed import Deployed, as_classifier
 from trainer.errors import TrainingError
-from trainer.features import EXTRACTION_BATCH, batches
+from trainer.features import EXTRACTION_BATCH, batches, to_input
 from trainer.images import load_image
 from trainer.places import new_file
 from trainer.trained import TrainedModel
@@ -62,9 +62,8 @@ def export_onnx(model: TrainedModel, out: Path, images: Sequence[Path] = ()) -> 
         differs by more than `TOLERANCE`, or `out` cannot be written.
     """
     with new_file(out) as draft:
-        deployed = Deployed(model).eval()
-        onnx.save(_traced(deployed, model), draft)
-        difference = _difference(model, deployed, draft, images)
+        onnx.save(_traced(model), draft)
+        difference = _difference(model, draft, images)
         if not difference <= TOLERANCE:
             msg = (
                 f"{model.run}: the exported model differs by {difference:.2g} from the run's own, "
@@ -74,12 +73,12 @@ def export_onnx(model: TrainedModel, out: Path, images: Sequence[Path] = ()) -> 
     return difference
 
 
-def _traced(deployed: Deployed, model: TrainedModel) -> onnx.ModelProto:
+def _traced(model: TrainedModel) -> onnx.ModelProto:
     px = model.steps.input_px
     answer = "value" if model.labels.target == "number" else "probabilities"
     try:
         program = torch.onnx.export(
-            deployed,
+            Deployed(model).eval(),
             (torch.zeros(2, px, px, 3, dtype=torch.uint8),),
             dynamo=True,
             input_names=["images"],
@@ -122,17 +121,19 @@ def describe(model: TrainedModel) -> dict[str, str]:
     }
 
 
-def _difference(
-    model: TrainedModel, deployed: Deployed, file: Path, images: Sequence[Path]
-) -> float:
-    """Largest difference over all outputs of all images; NaN counts as infinite."""
+def _difference(model: TrainedModel, file: Path, images: Sequence[Path]) -> float:
+    """Largest difference over all outputs of all images; NaN counts as infinite.
+
+    The logits are compared too: a probability of one hides much.
+    """
+    cpu, classifier = torch.device("cpu"), as_classifier(model).eval()
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     found = 0.0
     for pixels in _tried(model, images):
         answers, logits = session.run(None, {"images": pixels})
-        expected = model.answers(pixels, torch.device("cpu"))
+        expected = model.answers(pixels, cpu)
         with torch.inference_mode():
-            own = deployed(torch.from_numpy(pixels))[1].numpy()
+            own = classifier(to_input(pixels, model.steps, cpu)).numpy()
         found = max(found, _apart(answers, expected), _apart(logits, own))
     return found
 

@@ -11,7 +11,13 @@ from torch import nn
 
 from trainer.array_cache import ArrayCache, Made, key_of
 from trainer.backbones import Preprocessing
-from trainer.features import EXTRACTION_BATCH, autocast, batches
+from trainer.features import (
+    EXTRACTION_BATCH,
+    GPU_EXTRACTION_BATCH,
+    autocast,
+    batches,
+    quicken,
+)
 from trainer.feeding import Pixels, iterate
 from trainer.images import ImageSet, Progress
 from trainer.pixel_cache import cached_pixels, image_keys, pixel_recipe
@@ -80,7 +86,7 @@ def _recipe(network: nn.Module, name: str, steps: Preprocessing, device: torch.d
     return key_of(
         pixel_recipe(steps).hex(), steps.mean, steps.std, name, weights_digest(network),
         [version(package) for package in ("torch", "torchvision", "timm")],
-        device.type, EXTRACTION_BATCH,
+        device.type, _size(device),
     )  # fmt: skip
 
 
@@ -93,12 +99,17 @@ def _extracted(
     progress: Progress,
 ) -> Iterator[Features]:
     network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    quicken(network, device)
+    size = _size(device)
     # The last batch is filled up with the first images.
-    n_batches = -(-len(numbers) // EXTRACTION_BATCH)
-    order = np.resize(numbers, (n_batches, EXTRACTION_BATCH))
+    order = np.resize(numbers, (-(-len(numbers) // size), size))
     fed = iterate(pixels, np.arange(len(pixels)), list(order), steps, device)
-    for part, (inputs, _) in zip(batches(len(numbers), EXTRACTION_BATCH), fed, strict=True):
+    for part, (inputs, _) in zip(batches(len(numbers), size), fed, strict=True):
         with torch.inference_mode(), autocast(device):
             features = network(inputs).float().cpu().numpy()
         progress("features", part.stop, len(numbers))
         yield from features[: part.stop - part.start]
+
+
+def _size(device: torch.device) -> int:
+    return GPU_EXTRACTION_BATCH if device.type == "cuda" else EXTRACTION_BATCH

@@ -1,5 +1,6 @@
 """Pixels -> network input, and frozen features extracted once."""
 
+import os
 from collections.abc import Iterator
 from functools import cache
 
@@ -14,6 +15,8 @@ from trainer.images import Progress
 
 #: Images per forward pass of a frozen backbone; larger ones gain nothing on a CPU.
 EXTRACTION_BATCH = 32
+#: On a GPU a small batch is over before the next can be started.
+GPU_EXTRACTION_BATCH = 256
 
 
 def choose_device(name: str) -> torch.device:
@@ -42,6 +45,15 @@ def describe_device(device: torch.device) -> str:
 def autocast(device: torch.device) -> torch.autocast:
     """bfloat16 on a GPU, full precision on the CPU."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
+
+
+def quicken(network: nn.Module, device: torch.device) -> None:
+    """On a GPU, let cuDNN try its kernels; ``EVTL_COMPILE=1`` also compiles, in some minutes."""
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+        if os.environ.get("EVTL_COMPILE") == "1":
+            # In place: names of the weights stay.
+            network.compile()
 
 
 def to_input(pixels: npt.NDArray[np.uint8], steps: Preprocessing, device: torch.device) -> Tensor:

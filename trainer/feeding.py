@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -21,8 +22,39 @@ T = TypeVar("T")
 N_SLOTS = 2
 
 
+@dataclass(frozen=True)
+class Picked:
+    """Some images of an array; of a memory map none is read before its batch asks for it.
+
+    Attributes
+    ----------
+    pixels : ndarray, shape (N, px, px, 3)
+    numbers : ndarray of int, shape (M,)
+        Which images, in which order.
+    """
+
+    pixels: Pixels
+    numbers: Index
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: Index | slice) -> Pixels:
+        """Copies of the images at these places."""
+        found: Pixels = self.pixels[self.numbers[index]]
+        return found
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Pixels:
+        """Copies of all of them."""
+        return np.asarray(self[:], dtype)
+
+
+#: Where batches are gathered from.
+Source = Pixels | Picked
+
+
 def iterate(
-    pixels: Pixels,
+    pixels: Source,
     targets: Targets,
     parts: Sequence[Index],
     steps: Preprocessing,
@@ -35,7 +67,7 @@ def iterate(
 
     Parameters
     ----------
-    pixels : ndarray, shape (N, px, px, 3)
+    pixels : ndarray, shape (N, px, px, 3), or Picked
         All images; a memory map is read batch by batch.
     targets : ndarray, shape (N,) or (N, L)
     parts : sequence of ndarray of int, shapes (B,)
@@ -54,7 +86,7 @@ def iterate(
 
 
 def inputs(
-    pixels: Pixels, size: int, steps: Preprocessing, device: torch.device
+    pixels: Source, size: int, steps: Preprocessing, device: torch.device
 ) -> Iterator[Tensor]:
     """All images in their order, at most `size` at once, as `iterate` gives them."""
     numbers = np.arange(len(pixels))
@@ -74,18 +106,20 @@ class _Copier:
     """Gathers batches into pinned buffers in turn and copies them on a stream of its own."""
 
     def __init__(
-        self, pixels: Pixels, targets: Targets, batch_size: int, device: torch.device
+        self, pixels: Source, targets: Targets, batch_size: int, device: torch.device
     ) -> None:
-        self._pixels, self._targets, self._device = pixels, targets, device
+        whole = Picked(pixels, np.arange(len(pixels))) if isinstance(pixels, np.ndarray) else pixels
+        self._source, self._targets, self._device = whole, targets, device
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        self._slots = [_pinned(pixels, batch_size) for _ in range(N_SLOTS)]
+        self._slots = [_pinned(whole.pixels, batch_size) for _ in range(N_SLOTS)]
         self._arrived = [_event() for _ in range(N_SLOTS)]
 
     def __call__(self, number: int, index: Index) -> _Copied:
         slot, arrived = self._slots[number % N_SLOTS][: len(index)], self._arrived[number % N_SLOTS]
         arrived.synchronize()
         # Any other mode would gather into a buffer first.
-        np.take(self._pixels, index, axis=0, out=slot.numpy(), mode="clip")
+        numbers = self._source.numbers[index]
+        np.take(self._source.pixels, numbers, axis=0, out=slot.numpy(), mode="clip")
         targets = torch.from_numpy(self._targets[index]).pin_memory()
         with torch.cuda.stream(self._stream):
             images = slot.to(self._device, non_blocking=True)
@@ -103,7 +137,7 @@ def _pinned(pixels: Pixels, batch_size: int) -> Tensor:
 
 
 def _from_pinned(
-    pixels: Pixels,
+    pixels: Source,
     targets: Targets,
     parts: Sequence[Index],
     steps: Preprocessing,

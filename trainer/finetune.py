@@ -13,6 +13,7 @@ from trainer.backbones import Preprocessing
 from trainer.budget import Deadline, Work
 from trainer.checkpoint import Checkpoint
 from trainer.classifier import Classifier, Part, count_features, logits_of
+from trainer.features import quicken
 from trainer.freezing import Block, blocks, most_open, unfreeze
 from trainer.images import Progress
 from trainer.in_time import InTime
@@ -94,6 +95,7 @@ def fine_tune(
     found = blocks(classifier.backbone, steps.input_px)
     most = _prepare(classifier, found, plan)
     classifier.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    quicken(classifier, device)
     loop = Loop(classifier, found, most, train, plan, steps, device, labels, checkpoint)
     loop.resume()
     work = Work(len(train.targets), len(validation.targets), n_final)

@@ -15,11 +15,13 @@ from recommender.plan import TrainingPlan
 from trainer import heads
 from trainer.augmentation import Copies, write_copies
 from trainer.backbones import Chosen, Preprocessing, build_backbone
+from trainer.budget import Deadline
 from trainer.calibration import apply_temperature, fit_temperature
 from trainer.checkpoint import Checkpoint
 from trainer.climber import Ground
 from trainer.feature_cache import cached_features
 from trainer.features import extract
+from trainer.feeding import Picked
 from trainer.finetune import Classifier, Part, count_features, fine_tune, logits_of
 from trainer.images import Progress
 from trainer.ladder import Step, ascend, climb, top
@@ -43,6 +45,8 @@ class Work:
         Where copies of images and checkpoints are kept.
     on_line : callable
         Given each line of the history.
+    deadline : Deadline
+        When a fine-tuning has to be over; other approaches take what they take.
     """
 
     plan: TrainingPlan
@@ -53,6 +57,7 @@ class Work:
     device: torch.device
     progress: Progress
     on_line: Callable[[dict[str, Any]], None]
+    deadline: Deadline
 
 
 @dataclass(frozen=True)
@@ -168,9 +173,10 @@ def _fine_tune(work: Work, network: nn.Module, labels: Labels, targets: Encoded)
     validation = data.index("validation")
     outcome = fine_tune(
         classifier, _training_part(work, targets),
-        Part(data.pixels[validation], targets[validation]), work.plan, work.steps, work.device,
-        work.on_line, work.progress,
+        Part(Picked(data.pixels, validation), targets[validation]),
+        work.plan, work.steps, work.device, work.on_line, work.progress,
         checkpoint=Checkpoint(work.folder / CHECKPOINT_FILE), labels=labels,
+        deadline=work.deadline, n_final=len(data.parts),
     )  # fmt: skip
     fitted = _of_classifier(work, classifier, labels)
     setting = f"epochs={work.plan.epochs}, best {outcome.best_epoch}"
@@ -211,4 +217,4 @@ def _training_part(work: Work, targets: Encoded) -> Part:
     train = work.data.index("train")
     if found := _copies(work):
         return Part(found.pixels, targets[train][found.origin])
-    return Part(work.data.pixels[train], targets[train])
+    return Part(Picked(work.data.pixels, train), targets[train])

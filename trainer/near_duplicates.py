@@ -23,7 +23,7 @@ from scipy.ndimage import uniform_filter
 
 from trainer.errors import UnreadableError
 from trainer.images import ImageSet, Progress
-from trainer.pixels import read_picture
+from trainer.pixels import read_picture, split_item
 from trainer.thumbnails import FileFacts, Thumbnails, content_of, read_thumbnails
 
 #: Most of the 256 bits in which the hashes of near-duplicates differ.
@@ -35,6 +35,8 @@ MIN_PX = 32
 #: Share of a thumbnail that must vary by more than `FLAT_LEVELS` grey levels of 255 to be hashed.
 MIN_DETAIL = 0.25
 FLAT_LEVELS = 2.0
+#: Why an image is like no other, not even by its pixels: an empty slice is no copy of another's.
+UNREADABLE, BLANK = "unreadable", "one value everywhere"
 #: Images that are looked at for the detail that the whole set shares, and how many of them must
 #: be without a candidate.
 SAMPLE = 2000
@@ -60,7 +62,7 @@ class NearDuplicates:
     n_compared : int
         Images whose hashes were compared.
     not_compared : dict of str to int
-        Images by the reason for which only identical copies of them could be found.
+        Images by the reason for which their hashes were not compared.
     """
 
     clusters: tuple[tuple[int, ...], ...]
@@ -106,10 +108,10 @@ def find_near_duplicates(
         same.join(first.setdefault(digest, number), number)
     reasons = {n: _not_hashed(looked.facts[n], looked.pixels[n]) for n in first.values()}
     hashed = np.array([n for n, reason in reasons.items() if not reason], dtype=np.int64)
+    suspects = {n for n, reason in reasons.items() if reason not in ("", UNREADABLE, BLANK)}
     for pair in _near(hashes_of(looked.cells[hashed]), looked.pixels[hashed], progress):
         alike.join(*hashed[list(pair)])
-    suspects = [n for n, reason in reasons.items() if reason not in ("", "unreadable")]
-    suspects += [n for cluster in alike.clusters() for n in cluster]
+        suspects |= set(hashed[list(pair)].tolist())
     for pair in _equal_pixels(images, looked.facts, sorted(suspects)):
         same.join(*pair)
     for cluster in same.clusters():
@@ -117,9 +119,16 @@ def find_near_duplicates(
             alike.join(cluster[0], number)
     missed = Counter(reasons[first[digest]] for digest in images.digests)
     n_compared = missed.pop("", 0)
-    return NearDuplicates(
-        tuple(alike.clusters()), tuple(same.clusters()), n_compared, dict(sorted(missed.items()))
-    )
+    clusters, identical = (_of_several_files(images, each.clusters()) for each in (alike, same))
+    return NearDuplicates(clusters, identical, n_compared, dict(sorted(missed.items())))
+
+
+def _of_several_files(
+    images: ImageSet, clusters: Sequence[tuple[int, ...]]
+) -> tuple[tuple[int, ...], ...]:
+    """Without neighbouring slices of one file: they are alike, and a split keeps files whole."""
+    files = [split_item(images.path(number))[0] for number in range(len(images.files))]
+    return tuple(cluster for cluster in clusters if len({files[number] for number in cluster}) > 1)
 
 
 def with_alike(images: ImageSet, found: NearDuplicates) -> ImageSet:
@@ -134,7 +143,9 @@ def with_alike(images: ImageSet, found: NearDuplicates) -> ImageSet:
 def _not_hashed(facts: FileFacts | None, pixels: npt.NDArray[np.uint8]) -> str:
     """Why an image cannot be compared by its hash; empty where it can."""
     if facts is None:
-        return "unreadable"
+        return UNREADABLE
+    if pixels.min() == pixels.max():
+        return BLANK
     if min(facts.width_px, facts.height_px) < MIN_PX:
         return f"smaller than {MIN_PX} pixels"
     if (_local_contrast(pixels[None])[1] > FLAT_LEVELS).mean() < MIN_DETAIL:
@@ -238,7 +249,7 @@ def _equal_pixels(
         known = facts[number]
         try:
             content = known.content if known else ""
-            content = content or content_of(np.asarray(read_picture(images.path(number)).image))
+            content = content or content_of(read_picture(images.path(number)).image)
         except UnreadableError:
             continue
         yield first.setdefault(content, number), number

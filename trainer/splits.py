@@ -182,8 +182,8 @@ def _deal(
 ) -> npt.NDArray[np.int64]:
     """Number of the part of each unit: the most even of some iterative stratifications."""
     strata = strata_of(images)
-    names = sorted(frozenset[str]().union(*strata))
     held = [Counter(name for image in unit for name in strata[image]) for unit in units]
+    names = sorted(set[str]().union(*held))
     counts = np.array([[each[name] for name in names] for each in held], dtype=np.float64)
     # The number of images is dealt out as if it were one label more, that all of them have.
     counts = np.column_stack([counts, [len(unit) for unit in units]])
@@ -191,8 +191,7 @@ def _deal(
 
     def unevenness(found: npt.NDArray[np.int64]) -> float:
         got = np.array([counts[found == part].sum(0) for part in range(len(shares))])
-        # A part without any image of a label cannot be measured: that is worse than all else.
-        return float((np.abs(got - wanted) / counts.sum(0) + 100 * (got == 0)).sum())
+        return float((np.abs(got - wanted) / counts.sum(0)).sum())
 
     return min((_stratify(counts, wanted, rng) for _ in range(TRIES)), key=unevenness)
 
@@ -203,10 +202,10 @@ def _stratify(
     """Part of each unit, from images of each label of the units and wanted in the parts.
 
     The label that fewest units are left of is dealt out first, each unit to the part that lacks
-    most images of that label, then most images at all. A part lacks one image of a label at
-    least, so that rare ones reach all.
+    most images of that label, then most images at all. A part lacks the largest unit of a label
+    at least, so that rare ones reach all.
     """
-    lacks, found = np.maximum(wanted, 1.0), np.full(len(counts), -1)
+    lacks, found = np.maximum(wanted, counts.max(0)), np.full(len(counts), -1)
     order = rng.permutation(len(counts))
     while (left := order[found[order] < 0]).size:
         n_left = (counts[left] > 0).sum(0)
@@ -259,14 +258,3 @@ def nested_order(images: ImageSet, first: int, seed: int) -> npt.NDArray[np.int6
         for number, unit in enumerate(units[first:], first):
             place[unit] = passed[number]
     return np.argsort(place, kind="stable")
-
-
-def crossing(images: ImageSet, parts: Sequence[str]) -> dict[str, int]:
-    """How many test images have an identical file, or a group, in training or validation."""
-    found = {}
-    for name, units in (("identical", images.digests), ("group", images.groups or ())):
-        elsewhere = {unit for unit, part in zip(units, parts, strict=False) if part != "test"}
-        found[name] = sum(
-            part == "test" and unit in elsewhere for unit, part in zip(units, parts, strict=False)
-        )
-    return found

@@ -135,7 +135,7 @@ def _look(item: Path) -> tuple[FileFacts, Pixels]:
         facts = FileFacts(
             header.width_px, header.height_px, header.format, header.bits, header.grey,
             path.stat().st_size, _quantisation(path) if header.format == "JPEG" else "",
-            content_of(np.asarray(image)) if whole else "",
+            content_of(image) if whole else "",
         )  # fmt: skip
     grey = image.convert("L")
     small = grey.resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
@@ -148,6 +148,7 @@ def _quantisation(path: Path) -> str:
         return repr(sorted(getattr(opened, "quantization", {}).items()))
 
 
-def content_of(pixels: Pixels) -> str:
-    """SHA-256 of the shape and the values."""
+def content_of(image: Image.Image) -> str:
+    """SHA-256 of the shape and the values, of grey as of the same grey in three channels."""
+    pixels = np.asarray(image.convert("RGB"))
     return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()

@@ -164,6 +164,9 @@ def _check_outputs(model: TrainedModel) -> None:
     else:
         tried = model.said(np.zeros((1, int(model.head.n_features_in_)), np.float32))
         fits = labels.target == "number" or tried.shape[1] == len(labels.names)
+    named = len(labels.names)
+    if fits and labels.target != "number" and model.result.classes != labels.names:
+        fits, named = False, len(model.result.classes)
     if not fits:
-        msg = f"{model.run}: result.json names {len(labels.names)} classes, the model has others"
+        msg = f"{model.run}: result.json names {named} classes, the model has others"
         raise TrainingError(msg)

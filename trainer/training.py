@@ -20,6 +20,7 @@ from evidence.errors import EvtlError
 from recommender.plan import TrainingPlan
 from trainer import heads
 from trainer.backbones import choose_backbone, stated_preprocessing
+from trainer.budget import Deadline
 from trainer.checkpoint import Checkpoint
 from trainer.errors import TrainingError
 from trainer.features import choose_device, describe_device
@@ -34,6 +35,8 @@ from trainer.preparation import prepare, with_parts
 from trainer.runs import Begun, RunFolder, RunResult
 from trainer.splits import resamples
 
+#: Seconds of a budget that are kept for metrics and the report.
+REPORT_S = 10.0
 VERSIONED = ("evtl", "numpy", "scikit-learn", "timm", "torch", "torchvision")
 
 
@@ -221,6 +224,7 @@ def _result(training: Training, found: dict[str, Any], **how: str) -> RunResult:
 
 def _carried_out(training: Training, notes: tuple[str, ...]) -> dict[str, Any]:
     plan, folder, progress = training.plan, training.folder, training.progress
+    deadline = Deadline.in_minutes(plan.budget_min, REPORT_S)
     device = choose_device(training.begun.device)
     keep_freed_memory()
     memory = PeakMemory(device)
@@ -233,7 +237,7 @@ def _carried_out(training: Training, notes: tuple[str, ...]) -> dict[str, Any]:
     folder.rewrite("history.jsonl", checkpoint.lines())
     work = Work(
         plan, data, chosen, steps, folder.path, device, progress,
-        lambda line: folder.append("history.jsonl", line),
+        lambda line: folder.append("history.jsonl", line), deadline,
     )  # fmt: skip
     fitted = fit(work)
     if fitted.ladder:

@@ -17,7 +17,7 @@ from evtl.cli import app
 from evtl.lazy import MODULES
 from tests.integration.commands import evtl, refused
 
-COMMANDS = ("recommend", "explain", "sql", "train", "predict", "runs", "sample-data", *MODULES)
+COMMANDS = ("recommend", "explain", "sql", *MODULES)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -67,7 +67,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def tested_files(run: Path) -> list[dict[str, str]]:
+def held_out_rows(run: Path) -> list[dict[str, str]]:
     with (run / "split.csv").open(encoding="utf-8", newline="") as stream:
         return [row for row in csv.DictReader(stream) if row["part"] == "test"]
 
@@ -103,7 +103,7 @@ def test_predictions_of_the_test_images_measure_as_the_run_did(
     sample: Path, tmp_path: Path, fields: dict[str, Any]
 ) -> None:
     run = trained(sample, tmp_path / "run", **fields)
-    tested = tested_files(run)
+    tested = held_out_rows(run)
     out = tmp_path / "answers.csv"
     found = evtl("predict", run, *(sample / row["file"] for row in tested), "--out", out)
     assert (found.exit_code, found.stdout) == (0, "")
@@ -148,7 +148,7 @@ def test_unreadable_images_are_rows_and_lines_and_only_then_a_failure(
 @pytest.mark.usefixtures("weights", "store")
 def test_pictures_are_named_in_the_answers(sample: Path, tmp_path: Path) -> None:
     run, pictures = trained(sample, tmp_path / "run"), tmp_path / "pictures"
-    files = [sample / row["file"] for row in tested_files(run)[:3]]
+    files = [sample / row["file"] for row in held_out_rows(run)[:3]]
     found = rows_of(evtl("predict", run, *files, "--explain", pictures).stdout)
     assert len(found) == 3
     assert all((pictures / row["explanation"]).stat().st_size for row in found)
@@ -234,7 +234,7 @@ def test_breast_ultrasound_is_predicted_as_measured_and_exported(
         fields |= {"approach": "fine_tuning_from_scratch", "augmentation": "online", "epochs": 1}
     run = tmp_path / "run"
     train(plan_of(0, **fields), images, run, device="cpu")
-    tested = tested_files(run)
+    tested = held_out_rows(run)
     files = [DATA / "busi_breast_us" / row["file"] for row in tested]
     same(
         measured_again(run, tested, evtl("predict", run, *files).stdout),

@@ -70,7 +70,7 @@ def test_each_approach_trains_measures_and_predicts_what_it_measured(
     assert str(run) in text
     result = RunFolder(run).read_result()
     assert (result.status, result.approach, result.head) == ("finished", approach, head)
-    assert {"accuracy", "balanced_accuracy", "auc", "sensitivity", "specificity"} == set(
+    assert {"accuracy", "balanced_accuracy", "auc", "sensitivity", "specificity"} <= set(
         result.metrics["test"]
     )
     assert result.positive_class == "malignant"
@@ -107,10 +107,9 @@ def test_one_command_recommends_trains_and_records(
     assert f"instead of {result.backbone_recommended}" in text
     assert "cannot be fetched (no network)" in result.fallback_reason
     assert "sha256:" in result.weights
-    for name in ("plan.json", "split.csv", "history.jsonl", "result.json", "model.safetensors"):
-        assert (run / name).stat().st_size > 0, name
-    assert {path.name for path in run.iterdir()} == {
-        "plan.json", "split.csv", "history.jsonl", "result.json", "model.safetensors",
+    assert {path.name for path in run.iterdir() if path.stat().st_size > 0} == {
+        "begun.json", "plan.json", "fingerprint.json", "split.csv", "history.jsonl",
+        "predictions.csv", "result.json", "model.safetensors", "report.html", "MODEL_CARD.md",
     }  # fmt: skip
     assert "EfficientNet-Lite0" in evtl("runs")
     (record,) = queries.runs(either)
@@ -150,7 +149,7 @@ def test_a_failed_run_says_why_and_is_recorded_as_failed(
     victim = sorted((images / "malignant").iterdir())[0]
     victim.write_bytes(b"broken")
     plan_file, run = tmp_path / "plan.json", tmp_path / "run"
-    plan_file.write_text(plan_of().model_dump_json(), encoding="utf-8")
+    plan_file.write_text(plan_of(max_unreadable=0).model_dump_json(), encoding="utf-8")
     words = ["train", str(images), "--plan", str(plan_file), "--out", str(run)]
     error = CliRunner().invoke(app, words).exception
     assert isinstance(error, EvtlError)
@@ -204,7 +203,7 @@ def test_a_folder_that_holds_something_is_not_written_to(sample: Path, tmp_path:
     [
         (("--modality", "us", "--n", "7"), "--n says 7, the data hold 60"),
         (("--modality", "us", "--classes", "5"), "--classes says 5, the data hold 2"),
-        (("--modality", "us", "--task", "regression"), "not carried out yet"),
+        (("--modality", "us", "--task", "regression"), "is no finite number"),
         (("--modality", "us", "--device", "cuda"), "no CUDA device"),
         (("--modality", "us", "--epochs", "0"), "epochs"),
         ((), "--modality is missing"),
@@ -273,7 +272,7 @@ def test_a_full_disk_is_one_message_and_leaves_nothing_half_written(
     def full(*_args: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("trainer.runs.os.fsync", full)
+    monkeypatch.setattr("trainer.replacing.os.fsync", full)
     with pytest.raises(TrainingError, match="No space left on device"):
         train(plan_of(), read_images(sample), tmp_path / "run", device="cpu")
     assert list((tmp_path / "run").iterdir()) == []

@@ -10,6 +10,7 @@ from trainer.calibration import apply_temperature, fit_temperature, reliability
 from trainer.errors import TrainingError
 from trainer.metrics import measure_weighted
 from trainer.targets import Labels
+from trainer.weighted import bins_of
 
 BINARY = Labels(target="classes", names=("benign", "malignant"))
 CLASSES = Labels(target="classes", names=("a", "b", "c"))
@@ -62,6 +63,11 @@ def test_the_loss_on_the_images_that_it_was_fitted_to_never_grows(
     assert 0.1 <= temperature <= 10
 
 
+def test_where_nothing_is_gained_the_temperature_is_one() -> None:
+    shrugs = np.full((10, 2), 0.5)
+    assert fit_temperature(shrugs, np.arange(10) % 2, BINARY) == 1
+
+
 def test_probabilities_and_logits_take_the_same_temperature() -> None:
     logits, _ = drawn(CLASSES, 20, seed=1)
     scaled = apply_temperature(CLASSES.predict(logits), 2.5, CLASSES)
@@ -106,6 +112,10 @@ def test_the_curve_tells_what_the_calibration_error_sums_up() -> None:
     assert gap == pytest.approx(expected)
     assert curve.n_cases.sum() == 300
     assert (np.diff(curve.confidence) > 0).all()
+
+
+def test_bins_are_closed_on_their_right() -> None:
+    assert bins_of(np.array([0.0, 0.06, 0.07, 0.5, 0.94, 1.0])).tolist() == [0, 0, 1, 7, 14, 14]
 
 
 def test_the_curve_of_labels_counts_every_label_of_every_image() -> None:

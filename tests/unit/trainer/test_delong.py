@@ -31,7 +31,7 @@ def direct(targets: np.ndarray, scores: list[np.ndarray]) -> tuple[float, float]
 def sample(seed: int, n: int = 24) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scores of a few digits, so that ties occur."""
     rng = np.random.default_rng(seed)
-    targets = np.concatenate([[0, 0, 1, 1], rng.integers(0, 2, n)])
+    targets = np.concatenate([[0, 1, 0, 1], rng.integers(0, 2, n)])
     shared = rng.normal(size=len(targets)) + targets
     scores = [(shared + rng.normal(size=len(targets))).round(0) / 8 for _ in range(2)]
     return targets, scores[0], scores[1]
@@ -50,6 +50,39 @@ def test_with_single_images_it_is_the_test_of_delong(seed: int) -> None:
     assert (found.high - found.low) / 2 == pytest.approx(half, rel=1e-6, abs=1e-9)
     if variance > 1e-12:
         assert found.p == pytest.approx(2 * norm.sf(abs(difference) / np.sqrt(variance)), abs=1e-9)
+
+
+@given(st.integers(0, 100_000))
+def test_with_patients_it_is_the_test_of_obuchowski(seed: int) -> None:
+    """By the definition: sums of placements over each patient, whose images are of both kinds."""
+    targets, first, second = sample(seed)
+    patients = np.arange(len(targets)) // 2
+    cases, controls = targets == 1, targets == 0
+    over, under = np.zeros((2, len(targets))), np.zeros((2, len(targets)))
+    for row, score in enumerate((first, second)):
+        placed = (np.sign(score[cases][:, None] - score[controls][None]) + 1) / 2
+        over[row, cases] = placed.mean(1) - placed.mean()
+        under[row, controls] = placed.mean(0) - placed.mean()
+    by_patient = [
+        [row[1][patients == patient].sum() - row[0][patients == patient].sum() for patient in
+         range(patients.max() + 1)]
+        for row in (over, under)
+    ]  # fmt: skip
+    of_cases, of_controls = np.array(by_patient[0]), np.array(by_patient[1])
+    n_with, n_without = len(set(patients[cases])), len(set(patients[controls]))
+    n_patients = len(set(patients))
+    variance = (
+        n_with / (n_with - 1) * (of_cases**2).sum() / cases.sum() ** 2
+        + n_without / (n_without - 1) * (of_controls**2).sum() / controls.sum() ** 2
+        + 2 * n_patients / (n_patients - 1)
+        * (of_cases * of_controls).sum() / (cases.sum() * controls.sum())
+    )  # fmt: skip
+    found = paired_delong(targets, both(first), both(second), list(map(str, patients)))
+    assert found.low is not None
+    assert found.high is not None
+    half = 1.959964 * np.sqrt(max(variance, 0))
+    # seven digits of the normal deviate
+    assert (found.high - found.low) / 2 == pytest.approx(half, rel=1e-6, abs=1e-7)
 
 
 def test_the_error_of_clusters_is_that_of_many_samples() -> None:

@@ -252,3 +252,15 @@ def test_a_group_is_named_by_content_so_that_its_id_cannot_be_guessed(tmp_path: 
     assert again is not None
     assert not set(first) & set(again)
     assert [first[0] == group for group in first] == [again[0] == group for group in again]
+
+
+def test_files_without_suffix_are_images_of_their_folder_but_no_directory_is(
+    tmp_path: Path,
+) -> None:
+    for label in "ab":
+        (tmp_path / label).mkdir()
+        for number in range(3):
+            write_dicom(tmp_path / label / f"1.2.840.{number}", RAMP + np.uint16(number))
+        write_dicom(tmp_path / label / "DICOMDIR", RAMP)
+        (tmp_path / label / "notes").write_text("no image", encoding="utf-8")
+    assert read_images(tmp_path).files == tuple(f"{c}/1.2.840.{n}" for c in "ab" for n in range(3))

@@ -103,9 +103,12 @@ def test_what_speaks_against_a_class_is_not_in_its_map() -> None:
     assert not activation_map(model, images(), [0, 0]).maps.any()
 
 
-def test_a_class_without_weights_of_its_own_is_explained_by_what_speaks_against_the_other() -> None:
+@pytest.mark.parametrize("pooled", [True, False])
+def test_a_class_without_weights_of_its_own_is_explained_by_what_speaks_against_the_other(
+    pooled: bool,
+) -> None:
     """A binary head of scikit-learn has weights for its second class only."""
-    model = classifier(Corner())
+    model = classifier(Corner(pooled=pooled))
     with torch.no_grad():
         model.head.weight[0], model.head.weight[1] = 0, -1
     assert activation_map(model, images(), [0, 0]).maps.any()
@@ -177,6 +180,18 @@ def test_a_relu6_is_reversed_like_a_relu() -> None:
     np.testing.assert_allclose(found.maps, expected.maps, atol=1e-6)
 
 
+def test_deconvolution_passes_a_relu6_that_is_off_as_it_does_a_relu() -> None:
+    def network(rectifier: nn.Module) -> nn.Module:
+        torch.manual_seed(0)
+        layers = [nn.Conv2d(3, 4, 3), rectifier, nn.MaxPool2d(2), nn.AdaptiveAvgPool2d(1)]
+        return nn.Sequential(*layers, nn.Flatten())
+
+    expected = reversed_map(network(nn.ReLU()), images(), [1, 2])
+    found = reversed_map(network(nn.ReLU6()), images(), [1, 2])
+    assert found.method == expected.method == "deconvolution"
+    np.testing.assert_allclose(found.maps, expected.maps, atol=1e-6)
+
+
 @given(st.lists(st.floats(-20, 20, width=32), min_size=1, max_size=20))
 @settings(max_examples=50, deadline=None)
 def test_a_relu6_written_as_two_layers_is_the_same_function(values: list[float]) -> None:
@@ -199,15 +214,16 @@ def test_max_pooling_is_reversed_by_deconvolution_and_other_activations_are_name
     assert "SiLU" in found.note
 
 
-def test_explaining_changes_neither_the_network_nor_warns() -> None:
-    model = classifier(Corner(rectifier=lambda: nn.ReLU6(inplace=True))).train()  # type: ignore[arg-type]
+@pytest.mark.parametrize("rectifier", [nn.ReLU, nn.ReLU6])
+def test_explaining_changes_neither_the_network_nor_warns(rectifier: type[nn.Module]) -> None:
+    model = classifier(Corner(rectifier=lambda: rectifier(inplace=True))).train()  # type: ignore[arg-type]
     before = {name: value.clone() for name, value in model.state_dict().items()}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         activation_map(model, images(), [1, 1])
         reversed_map(model, images(), [1, 1])
     assert model.training
-    assert isinstance(model.backbone.rectifier, nn.ReLU6)
+    assert isinstance(model.backbone.rectifier, rectifier)
     assert model.backbone.rectifier.inplace
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 

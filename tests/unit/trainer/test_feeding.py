@@ -1,6 +1,7 @@
 """Batches hold each image once, in order, with its own target; the next is made ahead."""
 
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from trainer.backbones import Preprocessing
 from trainer.features import _scale_and_shift, to_input
-from trainer.feeding import ahead, inputs, iterate
+from trainer.feeding import Picked, ahead, inputs, iterate
 
 CPU = torch.device("cpu")
 STEPS = Preprocessing(4, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "bilinear")
@@ -37,6 +38,17 @@ def test_all_images_come_in_their_order(size: int) -> None:
     found = list(inputs(pixels, size, STEPS, CPU))
     assert max(map(len, found)) <= size
     torch.testing.assert_close(torch.cat(found), to_input(pixels, STEPS, CPU), rtol=0, atol=0)
+
+
+def test_picked_images_are_those_of_the_array(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3), dtype=np.uint8)
+    np.save(tmp_path / "pixels.npy", pixels)
+    numbers = np.array([7, 2, 2, 0])
+    picked = Picked(np.load(tmp_path / "pixels.npy", mmap_mode="r"), numbers)
+    np.testing.assert_array_equal(np.asarray(picked), pixels[numbers])
+    torch.testing.assert_close(
+        torch.cat(list(inputs(picked, 3, STEPS, CPU))), to_input(pixels[numbers], STEPS, CPU)
+    )
 
 
 def test_targets_may_be_rows() -> None:

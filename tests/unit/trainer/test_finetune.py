@@ -92,14 +92,14 @@ def test_extracting_features_changes_nothing(steps: Preprocessing) -> None:
     network = toy()
     network.train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    pixels = bright_or_dark(70, 0).pixels
+    pixels = np.asarray(bright_or_dark(70, 0).pixels)
     features = extract(network, pixels, steps, CPU, quiet)
     assert features.shape == (70, 4)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
 def test_features_do_not_depend_on_the_batch(steps: Preprocessing) -> None:
-    pixels = bright_or_dark(40, 0).pixels
+    pixels = np.asarray(bright_or_dark(40, 0).pixels)
     whole = extract(toy(), pixels, steps, CPU, quiet)
     single = extract(toy(), pixels[37:38], steps, CPU, quiet)
     # convolution sums in another order

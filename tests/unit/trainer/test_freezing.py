@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -131,7 +132,7 @@ def test_a_frozen_block_takes_no_gradient_keeps_no_activations_and_stays_in_eval
         kept.append(tensor)
         return tensor
 
-    images = to_input(bright_or_dark(4).pixels, STEPS, CPU)
+    images = to_input(np.asarray(bright_or_dark(4).pixels), STEPS, CPU)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         features = images
         for name in ("stem", "body"):
@@ -163,7 +164,7 @@ def test_a_random_start_learns_statistics_fast_enough_for_few_steps() -> None:
     tune(classifier, tuning_plan(initialisation="random", epochs=5))
     part = bright_or_dark(30)
     with torch.no_grad():
-        images = to_input(part.pixels, STEPS, CPU)
+        images = to_input(np.asarray(part.pixels), STEPS, CPU)
         seen = convolution(images).mean((0, 2, 3))
     assert normalisation.running_mean is not None
     assert torch.allclose(normalisation.running_mean, seen, atol=0.1)

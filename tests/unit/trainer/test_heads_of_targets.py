@@ -132,6 +132,25 @@ def test_weights_find_more_of_a_rare_grade(head: Head) -> None:
     assert means[True] > means[False]
 
 
+@pytest.mark.parametrize("target", ["classes", "multi_label"])
+def test_a_rare_class_or_label_is_given_more_probability_where_classes_are_weighed(
+    target: Target,
+) -> None:
+    features, targets, labels = data(target)
+    noise = np.random.default_rng(3).normal(size=features.shape).astype(np.float32)
+    means = [
+        predict(
+            fit_head(
+                "linear", noise, targets, PARTS, 0, labels=labels, class_weights=weighted
+            ).head,
+            noise,
+        )[:, -1].mean()
+        for weighted in (True, False)
+    ]
+    # of noise a weighed head knows nothing, another the frequency, about a sixth
+    assert means[0] > means[1] + 0.1
+
+
 def test_neighbours_say_that_they_weigh_nothing() -> None:
     features, targets, labels = data("classes")
     assert not fit_head("knn", features, targets, PARTS, seed=0, labels=labels).weighted

@@ -12,7 +12,8 @@ from tests.unit.trainer.toys import TOY_PX, plan_of
 from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError
 from trainer.images import ImageSet, decode, load_image, read_images
-from trainer.splits import crossing, split_images
+from trainer.leakage import check_leakage
+from trainer.splits import split_images
 
 PLAN_FIELDS = ("train", "validation", "test")
 
@@ -165,7 +166,7 @@ def test_a_file_that_two_patients_share_keeps_them_together() -> None:
     copies = tuple("same" if n in {0, 7, 13} else str(n) for n in range(60))
     images = ImageSet(Path(), names, tuple(labels), groups, None, copies)
     for seed in range(20):
-        assert crossing(images, split_images(images, plan_of(seed)))["identical"] == 0
+        check_leakage(images, split_images(images, plan_of(seed)), allow=False)
 
 
 def test_one_file_under_two_labels_is_counted() -> None:
@@ -185,7 +186,7 @@ def test_no_group_is_on_two_sides_and_every_class_on_each(data: st.DataObject) -
     images = image_set(groups, labels)
     plan = plan_of(data.draw(st.integers(0, 1000)))
     parts = split_images(images, plan)
-    assert crossing(images, parts) == {"identical": 0, "group": 0}
+    assert check_leakage(images, parts, allow=False).crossings == ()
     for part in PLAN_FIELDS:
         inside = {label for label, found in zip(labels, parts, strict=True) if found == part}
         assert inside == {"benign", "malignant"}
@@ -197,7 +198,7 @@ def test_copies_of_one_file_stay_on_one_side() -> None:
     names = tuple(f"{n}.png" for n in range(40))
     copies = tuple(str(n // 2) for n in range(40))
     images = ImageSet(Path(), names, tuple(labels), None, None, copies)
-    assert crossing(images, split_images(images, plan_of(0)))["identical"] == 0
+    check_leakage(images, split_images(images, plan_of(0)), allow=False)
 
 
 def test_too_few_patients_are_an_error() -> None:

@@ -64,6 +64,12 @@ def test_near_duplicates_that_cross_are_reported() -> None:
     assert report.warnings[0].startswith("3 of 30 test images are nearly identical")
 
 
+def test_a_test_image_with_an_identical_one_is_not_told_twice() -> None:
+    found = near((3, 45, 47), identical=((3, 45),))
+    report = check_leakage(IMAGES, PARTS, allow=True, found=found)
+    assert [each.kind for each in report.crossings] == ["identical"]
+
+
 def test_validation_images_that_training_has_seen_are_counted() -> None:
     report = check_leakage(IMAGES, PARTS, allow=False, found=near((32, 46), (34, 36)))
     assert report.n_validation == 1

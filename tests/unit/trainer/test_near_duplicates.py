@@ -8,11 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 
+from tests.unit.trainer.pictures import write_nifti
 from trainer.images import ImageSet, read_images
 from trainer.near_duplicates import (
+    HASH_DISTANCE,
     NearDuplicates,
     candidates,
     find_near_duplicates,
+    hashes_of,
     with_alike,
 )
 from trainer.pixels import read_picture
@@ -88,6 +91,7 @@ def test_the_same_pixels_in_another_format_are_identical(folder: Path) -> None:
     ]
     assert names(images, found.identical) == expected
     assert found.n_images == 6
+    assert found.conflicting(images) == ()
 
 
 def test_a_photograph_that_is_turned_by_its_header_is_a_copy(folder: Path) -> None:
@@ -99,32 +103,81 @@ def test_a_photograph_that_is_turned_by_its_header_is_a_copy(folder: Path) -> No
     assert names(images, found.clusters) == [["a/00.png", "b/turned.jpg"]]
 
 
-def test_a_frame_that_all_images_share_makes_no_copies(folder: Path) -> None:
-    """A round mask, as around a fundus, over images whose own detail is faint."""
-    mask = Image.new("L", (PX, PX))
-    ImageDraw.Draw(mask).ellipse((2, 2, PX - 3, PX - 3), fill=255)
-    for number in range(40):
-        faint = Image.blend(Image.new("RGB", (PX, PX), "grey"), texture(number), 0.1)
-        path = folder / "ab"[number % 2] / f"{number:02d}.png"
-        Image.composite(faint, Image.new("RGB", (PX, PX)), mask).save(path)
-    _, found = found_in(folder)
-    assert found.clusters == ()
+def smooth(coarse: int, fine: int) -> Image.Image:
+    """A picture that a hash sees only the coarse part of, with faint detail of its own."""
+    corners = np.random.default_rng(coarse).integers(30, 220, (4, 4), dtype=np.uint8)
+    large = Image.fromarray(corners).resize((PX, PX), Image.Resampling.BICUBIC)
+    faint = np.random.default_rng(1000 + fine).normal(0, 3, (32, 32)).repeat(3, 0).repeat(3, 1)
+    values = (np.asarray(large) + faint).clip(0, 255).astype(np.uint8)
+    return Image.fromarray(values).convert("RGB")
+
+
+def test_images_of_one_hash_and_other_detail_are_no_copies(folder: Path) -> None:
+    for number in range(5):
+        smooth(0, number).save(folder / "a" / f"smooth{number}.png")
+    smooth(0, 3).save(folder / "b" / "copy.jpg", quality=95)
+    images, found = found_in(folder)
+    assert names(images, found.clusters) == [["a/smooth3.png", "b/copy.jpg"]]
+    hashes = hashes_of(read_thumbnails(images, quiet).cells)
+    same = [number for number, name in enumerate(images.files) if "smooth" in name]
+    assert sum(len(near) for _, near in candidates(hashes[same], HASH_DISTANCE)) >= 5
+
+
+def test_detail_that_all_images_share_makes_no_copies(folder: Path) -> None:
+    """Lines drawn over everything, as a scale or the rim of a lens is."""
+    for path in folder.rglob("*.png"):
+        path.unlink()
+    for number in range(46):
+        image = smooth(max(number - 5, 0), number)
+        for at in range(4, PX, 20):
+            ImageDraw.Draw(image).line((at, 0, at, PX), fill="white")
+            ImageDraw.Draw(image).line((0, at, PX, at), fill="black")
+        image.save(folder / "ab"[number % 2] / f"{number:02d}.png")
+        if number == 3:
+            image.save(folder / "b" / "copy.jpg", quality=95)
+    images, found = found_in(folder)
+    assert names(images, found.clusters) == [["b/03.png", "b/copy.jpg"]]
 
 
 def test_featureless_and_tiny_images_are_not_hashed_but_their_copies_are_found(
     folder: Path,
 ) -> None:
-    for number in range(3):
-        level = Image.new("RGB", (PX, PX), (90 + number, 80, 80))
-        level.save(folder / "a" / f"level{number}.png")
-        Image.new("RGB", (28, 28), (number, 0, 0)).save(folder / "b" / f"tiny{number}.png")
-    Image.new("RGB", (PX, PX), (90, 80, 80)).save(folder / "b" / "level.bmp")
+    pale = Image.linear_gradient("L").resize((PX, PX)).point(lambda value: 90 + value // 12)
+    pale.save(folder / "a" / "pale.png")
+    pale.save(folder / "b" / "pale.bmp")
+    pale.transpose(Image.Transpose.ROTATE_90).save(folder / "b" / "turned.png")
+    texture(50).resize((28, 28)).save(folder / "b" / "tiny.png")
     (folder / "a" / "broken.png").write_bytes(b"no image")
     images, found = found_in(folder)
-    assert names(images, found.identical) == [["a/level0.png", "b/level.bmp"]]
+    assert names(images, found.identical) == [["a/pale.png", "b/pale.bmp"]]
     assert found.clusters == found.identical
-    assert found.not_compared == {"featureless": 4, "smaller than 32 pixels": 3, "unreadable": 1}
+    assert found.not_compared == {"featureless": 3, "smaller than 32 pixels": 1, "unreadable": 1}
     assert found.n_compared == 40
+
+
+def test_empty_images_are_copies_of_none(folder: Path) -> None:
+    for number, suffix in enumerate(["png", "bmp", "tiff"]):
+        Image.new("L", (PX, PX)).save(folder / "ab"[number % 2] / f"empty.{suffix}")
+    _, found = found_in(folder)
+    assert found.clusters == ()
+    assert found.not_compared == {"one value everywhere": 3}
+
+
+def test_neighbouring_slices_of_one_volume_are_not_told(tmp_path: Path) -> None:
+    values = np.asarray(texture(0).convert("L"), dtype=np.float32)
+    volume = np.stack([values, values + 1, np.zeros_like(values)], axis=2)
+    lines = ["file,label,frame"]
+    for label in "ab":
+        for number in range(3):
+            noise = np.asarray(texture(10 * ord(label) + number).convert("L"))[..., None]
+            shifted = volume if number == 0 else volume[..., :2] + noise
+            write_nifti(tmp_path / f"{label}{number}.nii", shifted)
+            lines += [f"{label}{number}.nii,{'ab'[frame]},{frame}" for frame in range(2)]
+    (tmp_path / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
+    images, found = found_in(tmp_path)
+    assert len(images.files) == 12
+    told = {image for cluster in names(images, found.clusters) for image in cluster}
+    assert told == {"a0.nii#0", "a0.nii#1", "b0.nii#0", "b0.nii#1"}
 
 
 def test_deep_images_are_compared_over_their_whole_range(folder: Path) -> None:

@@ -78,6 +78,12 @@ def test_rates_are_those_of_the_test_images_at_the_threshold() -> None:
     assert OperatingPoint.model_validate_json(found.model_dump_json()) == found
 
 
+def test_an_image_at_the_threshold_is_called_positive() -> None:
+    images = part(300, 0)
+    found = operating_point(images, images, 0.9, positive="cataract", seed=0)
+    assert found.metrics["sensitivity"].value == 0.91  # 91 of 100: the one that it was set by too
+
+
 def test_it_is_said_where_the_test_images_fall_short() -> None:
     shifted = part(150, 1, shift=0.5)
     found = operating_point(part(300, 0), shifted, 0.9, positive="cataract", seed=0)

@@ -106,6 +106,20 @@ def test_a_single_roc_has_a_band_that_holds_it_and_several_have_none() -> None:
         assert heights.min() <= np.interp(across, *drawn.T) <= heights.max()
 
 
+def test_the_band_of_a_model_that_tells_nothing_is_the_diagonal() -> None:
+    """Images of one probability are called together, in each resample too."""
+    axes = plots.roc([Curve("a", np.arange(40) < 20, np.full(40, 0.5))], outcomes().units, 0).axes[
+        0
+    ]
+    edge = np.asarray(axes.collections[0].get_paths()[0].vertices)
+    np.testing.assert_allclose(edge[:, 0], edge[:, 1], atol=1e-9)
+
+
+def test_an_operating_point_is_marked_at_its_rates() -> None:
+    axes = plots.roc(curves()[:1], outcomes().units, 0, plots.Rates(0.9, 0.7)).axes[0]
+    np.testing.assert_allclose(lines(axes, "operating point"), [[[0.3, 0.9]]])
+
+
 def test_patients_of_many_images_widen_the_band() -> None:
     curve = curves()[0]
 

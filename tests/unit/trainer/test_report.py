@@ -21,8 +21,16 @@ from tests.unit.trainer.toys import plan_of
 from trainer.bootstrap import Interval
 from trainer.data_summary import DataSummary
 from trainer.errors import TrainingError
-from trainer.report import MAX_LISTED, file_name, render_report, write_report
+from trainer.operating_point import OperatingPoint
+from trainer.report import (
+    MAX_LISTED,
+    file_name,
+    render_report,
+    without_folders,
+    write_report,
+)
 from trainer.report_data import Outcomes, ReportData
+from trainer.runs import Resampled
 
 VOID = {"meta", "img", "br"}
 HOSTILE = "<script>alert(1)</script>\"'&.png"
@@ -113,6 +121,18 @@ def test_neither_patients_nor_groups_nor_folders_are_named(page: str) -> None:
 )
 def test_of_a_path_only_the_name_of_the_file_is_shown(file: str, name: str) -> None:
     assert file_name(file) == name
+
+
+def test_of_a_pair_that_crosses_the_split_only_the_names_of_the_files_are_shown() -> None:
+    pairs = ("Doe_Jane/1.png (identical: Roe (Jo)/2.png in train)",
+             "a/3.png (same group 1f: b/4.png in validation)")  # fmt: skip
+    found = ("1.png (identical: 2.png in train)", "3.png (same group 1f: 4.png in validation)")
+    assert tuple(map(without_folders, pairs)) == found
+    summary = DataSummary(counts={}, crossing=pairs)
+    data = ReportData(plan=plan_of(), result=result_of(), data=summary)
+    words = Page(render_report(data)).words
+    assert all(each in words for each in found)
+    assert "Doe" not in words
 
 
 def test_names_that_are_code_stay_names() -> None:
@@ -210,6 +230,34 @@ def test_each_target_has_its_plots(target: str, plots: set[str]) -> None:
     data = ReportData(plan=plan_of(target=target), result=result_of(**fields), outcomes=(found,))
     alts = [str(a["alt"]) for tag, a in Page(render_report(data)).tags if tag == "img"]
     assert {alt.removeprefix("Plot: ").removesuffix(", test part") for alt in alts} == plots
+
+
+def test_operating_point_classes_and_further_splits_are_told() -> None:
+    value = Interval(value=0.8, low=0.7, high=0.9)
+    point = OperatingPoint(
+        positive="malignant", sensitivity_asked=0.9, threshold=0.3, n_positive=20,
+        metrics={"sensitivity": value, "specificity": value}, statement="It is called at 0.3",
+    )  # fmt: skip
+    spread = Resampled(n=5, mean=0.81, deviation=0.02, smallest=0.78, largest=0.84)
+    data = ReportData(
+        plan=plan_of(),
+        result=result_of(
+            operating_point=point,
+            by_class={"test": {"benign": {"auc": value}}},
+            resampled={"auc": spread},
+            temperature=1.25,
+        ),
+        outcomes=(outcomes(),),
+    )
+    words = Page(render_report(data)).words
+    for expected in (
+        "Operating point: It is called at 0.3.",
+        "Class by class, test part benign",
+        "AUC 0.800 (0.700 to 0.900)",
+        "AUC 5 0.810 0.020 0.780 0.840",
+        "1.25",
+    ):
+        assert expected in words, expected
 
 
 def test_a_metric_that_is_not_defined_says_so() -> None:

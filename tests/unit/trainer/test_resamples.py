@@ -94,6 +94,20 @@ def test_every_label_reaches_every_part(seed: int) -> None:
         assert set(FINDINGS) <= set().union(*held)
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_a_label_of_few_patients_among_many_labels_reaches_every_part(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    pairs = []
+    for patient, held in enumerate(rng.random((60, 12)) < 0.3):
+        found = [f"finding {number}" for number in np.flatnonzero(held)]
+        label = "|".join(sorted(found + ["rare"] * (patient < 4)))
+        pairs += [(f"p{patient}", label)] * int(rng.integers(1, 4))
+    images = image_set(pairs, "multi_label")
+    parts = split_images(images, plan_of(seed))
+    held_by = [part for part, of in zip(parts, strata_of(images), strict=True) if "rare" in of]
+    assert set(held_by) == {"train", "validation", "test"}
+
+
 def test_labels_are_spread_more_evenly_than_by_chance() -> None:
     rng = np.random.default_rng(0)
     held = rng.random((300, 4)) < (0.5, 0.3, 0.1, 0.04)
@@ -144,3 +158,11 @@ def test_near_duplicates_stay_together_with_the_groups_that_they_join() -> None:
     alone = replace(images, alike=alike, groups=None).units()
     assert alone[0] == alone[9]
     assert len(set(alone)) == 39
+
+
+def test_a_label_that_only_the_given_test_part_has_is_refused() -> None:
+    pairs = [(f"p{n}", ("late", "mass", "mass|nodule")[min(n // 10, 1) + n % 2]) for n in range(40)]
+    images = image_set(pairs, "multi_label")
+    given_one = replace(images, splits=("test",) * 10 + ("train",) * 30)
+    with pytest.raises(TrainingError, match=r"'late' has no image in the train part"):
+        split_images(given_one, plan_of())

@@ -149,6 +149,9 @@ def seen(images: "ImageSet", options: TaskOptions) -> TaskOptions:
         The options contradict the data.
     """
     number = images.target == "number"
+    if options.task == "regression" and not number:
+        msg = f"--task regression: the data hold {len(images.classes)} classes, not numbers"
+        raise RecommendationError(msg)
     n_images, n_classes = len(images.files), None if number else len(images.classes)
     stated = (("--n", options.n_images, n_images), ("--classes", options.n_classes, n_classes))
     for option, said, found in stated:

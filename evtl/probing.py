@@ -44,7 +44,10 @@ def on_images(
     EvtlError
         The images cannot be used or contradict the options, or nothing can be tried.
     """
-    images = read_images(data)
+    images = read_images(data, target="number" if options.task == "regression" else "classes")
+    if probe_s is not None and images.target != "classes":
+        msg = f"--probe compares classes; these images have the target {images.target}"
+        raise RecommendationError(msg)
     seen = fingerprint(images)
     readable = question(options, corpus, _readable(images, seen))
     asked = replace(readable, data_digest=images.digest)

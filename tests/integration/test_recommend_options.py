@@ -1,5 +1,6 @@
 """What restricts an answer, what changes it, and what of it is shown in full."""
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -136,7 +137,7 @@ def test_images_replace_what_would_be_guessed(
     assert "the data hold 60" in refused(monkeypatch, capsys, *ask, "--n", "61")
     for words in ((), ("--probe", "5")):
         said = refused(monkeypatch, capsys, *ask, "--task", "regression", *words)
-        assert "--task regression: the data hold 2 classes, not numbers" in said
+        assert "is no finite number, as the target number asks for" in said
     said = refused(monkeypatch, capsys, *ask, "--probe", "5", "--candidates", "vgg16")
     assert "the weights of VGG-16 are not on this machine (here: EfficientNet-Lite0" in said
     assert "EVTL_WEIGHTS_DIR" in said
@@ -156,3 +157,20 @@ def test_a_long_table_keeps_its_rows() -> None:
     assert [line.split()[0] for line in lines[first : first + 20]] == [
         str(n + 1) for n in range(20)
     ]
+
+
+@pytest.mark.usefixtures("store")
+def test_images_with_numbers_are_asked_about_as_a_regression(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "sample"
+    evtl("sample-data", str(folder), "--n", "60")
+    with (folder / "labels.csv").open(encoding="utf-8", newline="") as stream:
+        files = [row["file"] for row in csv.DictReader(stream)]
+    rows = "".join(f"{file},{number}\n" for number, file in enumerate(files))
+    (folder / "labels.csv").write_text("file,number\n" + rows, encoding="utf-8")
+    ask = ("recommend", "--modality", "ultrasound", "--data", str(folder))
+    found = json.loads(evtl(*ask, "--json"))
+    assert (found["profile"]["task"], found["profile"]["n_classes"]) == ("regression", None)
+    assert found["plan"]["target"] == "number"
+    assert "--probe compares classes" in refused(monkeypatch, capsys, *ask, "--probe", "5")

@@ -16,6 +16,7 @@ import numpy as np
 
 from recommender.plan import Target
 from trainer.errors import TrainingError
+from trainer.replacing import replacing
 from trainer.targets import NUMBER_NAME, Labels, Predictions
 
 PREDICTIONS_FILE = "predictions.csv"
@@ -76,12 +77,10 @@ def write_predictions(path: Path, predicted: Predicted) -> None:
     TrainingError
         It cannot be written.
     """
-    draft = path.with_name(f".{path.name}.tmp")
     try:
-        draft.write_text(_text(predicted), encoding="utf-8")
-        draft.replace(path)
+        with replacing(path) as draft:
+            draft.write_text(_text(predicted), encoding="utf-8")
     except OSError as error:
-        draft.unlink(missing_ok=True)
         msg = f"{path} cannot be written: {error.strerror}"
         raise TrainingError(msg) from error
 

@@ -20,6 +20,7 @@ from PIL import Image
 from trainer import plots, plots_of_training
 from trainer.bootstrap import Interval
 from trainer.errors import TrainingError
+from trainer.replacing import replacing
 from trainer.report_data import Drawn, Outcomes, ReportData
 from trainer.wording import INTENDED, facts, interval, limits, of_maps, written
 
@@ -57,12 +58,10 @@ def write_report(data: ReportData, path: Path) -> None:
     TrainingError
         The file cannot be written.
     """
-    draft = path.with_name(f".{path.name}.tmp")
     try:
-        draft.write_text(render_report(data), encoding="utf-8")
-        draft.replace(path)
+        with replacing(path) as draft:
+            draft.write_text(render_report(data), encoding="utf-8")
     except OSError as error:
-        draft.unlink(missing_ok=True)
         msg = f"the report {path} cannot be written: {error.strerror}"
         raise TrainingError(msg) from error
 

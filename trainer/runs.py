@@ -40,6 +40,7 @@ from trainer.data_summary import DataSummary
 from trainer.errors import TrainingError
 from trainer.images import ImageSet
 from trainer.operating_point import OperatingPoint
+from trainer.predictions_file import group_digest
 from trainer.replacing import replacing
 from trainer.targets import Labels
 
@@ -47,11 +48,6 @@ MODEL_FILE = "model.safetensors"
 BEGUN_FILE = "begun.json"
 
 R = TypeVar("R", bound=Record)
-
-
-def digest_of(group: str) -> str:
-    """Short digest that stands for a group."""
-    return hashlib.sha256(group.encode()).hexdigest()[:12]
 
 
 class Begun(Record):
@@ -220,7 +216,7 @@ class RunFolder:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["file", "label", "group", "part"])
         # A group is often called like its patient.
-        groups = [digest_of(group) for group in images.groups or ()] or [""] * len(parts)
+        groups = [group_digest(group) for group in images.groups or ()] or [""] * len(parts)
         writer.writerows(zip(images.files, images.labels, groups, parts, strict=True))
         self.write("split.csv", text.getvalue())
 

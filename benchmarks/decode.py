@@ -38,10 +38,10 @@ def draw(folder: Path, n: int) -> None:
         coarse = Image.fromarray(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8))
         smooth = np.asarray(coarse.resize(SIZE, Image.Resampling.BICUBIC), dtype=np.int16)
         pixels = (smooth + rng.integers(-6, 7, smooth.shape)).clip(0, 255).astype(np.uint8)
-        for kind, options in (("jpg", {"quality": 90}), ("png", {})):
+        for kind in ("jpg", "png"):
             place = folder / kind / "ab"[number % 2]
             place.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(place / f"{number}.{kind}", **options)
+            Image.fromarray(pixels).save(place / f"{number}.{kind}", quality=90)
 
 
 def milliseconds(work: Callable[[], object], n: int, rounds: int) -> float:
@@ -54,10 +54,10 @@ def milliseconds(work: Callable[[], object], n: int, rounds: int) -> float:
     return statistics.median(found)
 
 
-def whole_jpeg(path: Path) -> None:
+def whole_jpeg(path: Path) -> Image.Image:
     """As Pillow decodes without being told what size is needed."""
     with Image.open(path) as opened:
-        opened.convert("RGB").resize((STEPS.input_px,) * 2, Image.Resampling.BICUBIC)
+        return opened.convert("RGB").resize((STEPS.input_px,) * 2, Image.Resampling.BICUBIC)
 
 
 def measure(folder: Path, rounds: int) -> None:

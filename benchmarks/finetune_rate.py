@@ -128,7 +128,7 @@ class Bare:
     def __init__(self, case: Case) -> None:
         self._device = case.device
         self._classifier, steps = case.network()
-        self._classifier.to(case.device, memory_format=torch.channels_last)
+        self._classifier.to(case.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         shape = case.batch_size, 3, steps.input_px, steps.input_px
         images = torch.randn(shape, device=case.device)
         self._images = images.contiguous(memory_format=torch.channels_last)
@@ -147,7 +147,8 @@ class Bare:
             self._optimizer.zero_grad(set_to_none=True)
             with autocast(self._device):
                 outputs = self._classifier(self._images[:size])
-            functional.cross_entropy(outputs.float(), self._targets[:size]).backward()
+            loss = functional.cross_entropy(outputs.float(), self._targets[:size])
+            loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
         self._classifier.eval()
         with torch.inference_mode(), autocast(self._device):

@@ -31,7 +31,7 @@ INPUT_PX = {"inception_v3": 299}
 def extraction(case: Case, n_rounds: int) -> tuple[float, float]:
     """Images per second of ours and of the network alone, in turn; the first of each warms up."""
     classifier, steps = case.network()
-    classifier.eval().to(case.device, memory_format=torch.channels_last)
+    classifier.eval().to(case.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     shape = case.batch_size, 3, steps.input_px, steps.input_px
     fixed = torch.randn(shape, device=case.device).contiguous(memory_format=torch.channels_last)
     n_batches = case.n_images // case.batch_size
@@ -75,9 +75,10 @@ def main() -> None:
     if not torch.cuda.is_available():
         sys.exit("no CUDA device")
     device = torch.device("cuda")
+    cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
     say(
         f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}, CUDA "
-        f"{torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}, timm {timm.__version__}; "
+        f"{torch.version.cuda}, cuDNN {cudnn}, timm {timm.__version__}; "
         f"{asked.images} images, batches of {asked.batch}, augmentation {asked.augmentation}"
     )
     say(f"{'network':16}{'work':12}{'images/s':>12}{'without data':>14}{'ratio':>9}")

@@ -42,7 +42,7 @@ from trainer.areas import macro_auc
 from trainer.backbones import build_backbone
 from trainer.images import ImageSet
 from trainer.splits import split_images
-from trainer.weights import find_weights, read_state
+from trainer.weights import find_weights, read_state, timm_config
 
 HERE = Path(__file__).resolve().parent
 FOLDERS = {"train": "train", "validation": "val", "test": "test"}
@@ -97,7 +97,7 @@ def write_task(task: Path, images: ImageSet, parts: Sequence[str]) -> None:
     network = build_backbone(backbone, weights)
     (task / "checkpoint").mkdir()
     torch.save(network.state_dict(), task / "checkpoint" / "pytorch_model.bin")
-    config = timm.get_pretrained_cfg(backbone.model).to_dict()
+    config = timm_config(backbone.model).to_dict()  # type: ignore[no-untyped-call]
     config |= {"num_features": 1280, "architecture": backbone.model.partition(".")[0]}
     (task / "checkpoint" / "config.json").write_text(json.dumps(config), encoding="utf-8")
 
@@ -118,7 +118,10 @@ def timed(command: Sequence[str | Path], variables: Mapping[str, str]) -> tuple[
 def run_peer(peer: str, python: Path, task: Path, asked: argparse.Namespace, seed: int) -> Result:
     """One training of a peer."""
     out = task / f"{peer}.json"
-    command = [python, HERE / "peer_drivers.py", peer, task, out, str(asked.epochs), str(seed)]
+    driver = HERE / "peer_drivers.py"
+    command: list[str | Path] = [
+        python, driver, peer, task, out, str(asked.epochs), str(seed)
+    ]  # fmt: skip
     cpu, wall = timed(command, threads(asked))
     files = sorted(path for path in (task / "images" / "test").rglob("*") if path.is_file())
     names = sorted({path.parent.name for path in files})
@@ -141,8 +144,10 @@ def run_evtl(task: Path, asked: argparse.Namespace, seed: int, head: str) -> Res
         "EVTL_CACHE_DIR": str(task / "cache"),
         "PYTHONPATH": str(HERE.parent),
     }
-    command = [*EVTL, task / "images", "--plan", task / "plan.json", "--out", run]
-    cpu, wall = timed([*command, "--device", "cpu"], threads(asked) | variables)
+    command: list[str | Path] = [
+        *EVTL, task / "images", "--plan", task / "plan.json", "--out", run, "--device", "cpu"
+    ]  # fmt: skip
+    cpu, wall = timed(command, threads(asked) | variables)
     result = json.loads((run / "result.json").read_text(encoding="utf-8"))
     return Result(cpu, wall, result["metrics"]["test"]["auc"]["value"])
 

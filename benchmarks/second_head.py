@@ -21,6 +21,7 @@ import torch
 from grid import planned
 
 from evidence.records import TaskProfile
+from evidence.vocabulary import Head
 from recommender.plan import TrainingPlan
 from trainer import heads
 from trainer.backbones import build_backbone, preprocessing
@@ -33,7 +34,7 @@ from trainer.weights import find_weights
 BACKBONE = planned("lite0")
 
 
-def stages(data: Path, n_images: int, head: str) -> dict[str, float]:
+def stages(data: Path, n_images: int, head: Head) -> dict[str, float]:
     """Seconds of each stage."""
     instants = [time.perf_counter()]
     images = read_images(data)

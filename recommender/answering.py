@@ -14,7 +14,7 @@ from recommender.configuration import Configuration
 from recommender.derivation import derivation
 from recommender.disagreements import disagreements, size_bins
 from recommender.measured import Measured
-from recommender.plan import PlanEvidence, TrainingPlan, make_plan
+from recommender.plan import MILD, PlanEvidence, TrainingPlan, make_plan
 from recommender.ranking import Gathered, Question, gather, order, price, scores
 from recommender.records import (
     Advice,
@@ -200,7 +200,11 @@ def _alternative(evidence: Gathered, when: str, n: int, best: int) -> Alternativ
 def _plan(
     evidence: Gathered, ranked: tuple[int, ...], best: Choice, advice: Advice
 ) -> TrainingPlan:
-    """Plan of the best as advised, the other backbones in the order of their best choice."""
+    """Plan of the best as advised, the other backbones in the order of their best choice.
+
+    Of the safe changes of images only those are made with which the shipped comparisons trained:
+    a person may add more.
+    """
     found = evidence.standing.configurations
     alike = [n for n in ranked if (found[n].approach, found[n].head) == (best.approach, best.head)]
     return make_plan(
@@ -213,6 +217,6 @@ def _plan(
             studies=tuple(study.key for study in best.studies),
             corpus_digest=evidence.corpus.digest,
         ),
-        transforms=tuple(each.kind for each in advice.transforms if each.use != "no"),
+        transforms=tuple(t.kind for t in advice.transforms if t.use != "no" and t.kind in MILD),
         class_weights=advice.class_weighting.value == "on",
     )

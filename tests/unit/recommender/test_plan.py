@@ -74,8 +74,9 @@ def test_the_plan_is_what_the_advice_says(corpus: Corpus) -> None:
     profile = TaskProfile(modality="ultrasound", anatomy="breast", n_images=800, n_augmented=4000)
     found = recommend(Question(profile, class_sizes=(400, 400)), corpus)
     assert (found.plan.augmentation, found.plan.n_copies) == ("offline", 5)
-    safe = tuple(each.kind for each in found.advice.transforms if each.use != "no")
-    assert found.plan.transforms == safe != MILD
+    safe = {each.kind for each in found.advice.transforms if each.use != "no"}
+    assert "horizontal_flip" in safe
+    assert set(found.plan.transforms) == safe & set(MILD)
     assert not found.plan.class_weights
     assert recommend(Question(profile, class_sizes=(700, 100)), corpus).plan.class_weights
 

@@ -123,6 +123,16 @@ def test_one_command_recommends_trains_and_records(
     assert costs[0]["cost"]["seconds"] > 0
 
 
+def test_epochs_that_a_frozen_backbone_has_no_use_for_are_told(
+    store: Store, sample: Path, tmp_path: Path
+) -> None:
+    assert store.path.exists()
+    plan_file = tmp_path / "plan.json"
+    plan_file.write_text(plan_of().model_dump_json(), encoding="utf-8")
+    words = ("train", sample, "--plan", plan_file, "--out", tmp_path / "run", "--epochs", 3)
+    assert "--epochs was not used" in evtl(*words)
+
+
 def test_the_same_seed_gives_the_same_model(sample: Path, tmp_path: Path) -> None:
     images = read_images(sample)
     results = [train(plan_of(7), images, tmp_path / n, device="cpu")[0] for n in ("a", "b")]

@@ -22,9 +22,9 @@ import torch
 from PIL import Image
 
 from trainer.backbones import Preprocessing
-from trainer.feeding import iterate
 from trainer.images import load_image, read_images
-from trainer.pixel_cache import cached_pixels
+from trainer.reading.pixel_cache import cached_pixels
+from trainer.tuning.feeding import iterate
 
 STEPS = Preprocessing(224, (0.5,) * 3, (0.5,) * 3, "bicubic")
 SIZE = 2048, 1536

@@ -7,7 +7,7 @@ Rates are training images by the time of a whole epoch, validation included on b
 
 The peak of memory is that of a process for each side, beyond what the process took with its
 network before the first step. Both sides give the C library our advice to keep freed memory
-(`trainer.memory`), which trades memory for speed; ``plain`` is the bare loop without it.
+(`trainer.tuning.memory`), which trades memory for speed; ``plain`` is the bare loop without it.
 
 Usage: python benchmarks/finetune_rate.py [--images 320] [--epochs 5] [--batch 32] [--threads 2]
 """
@@ -32,12 +32,12 @@ from torch.nn import functional
 from evidence.records import TaskProfile
 from recommender.plan import PlannedBackbone, TrainingPlan
 from trainer.backbones import Preprocessing, build_backbone, preprocessing
-from trainer.checkpoint import Checkpoint
 from trainer.features import autocast
-from trainer.feeding import Pixels
 from trainer.finetune import Classifier, Part, count_features, fine_tune
-from trainer.loop import WEIGHT_DECAY
-from trainer.memory import keep_freed_memory
+from trainer.tuning.checkpoint import Checkpoint
+from trainer.tuning.feeding import Pixels
+from trainer.tuning.loop import WEIGHT_DECAY
+from trainer.tuning.memory import keep_freed_memory
 from trainer.weights import find_weights
 
 CPU = torch.device("cpu")

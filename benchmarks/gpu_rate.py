@@ -23,7 +23,7 @@ from torch import Tensor
 
 from recommender.plan import PlannedBackbone
 from trainer.features import autocast
-from trainer.feeding import inputs
+from trainer.tuning.feeding import inputs
 
 INPUT_PX = {"inception_v3": 299}
 

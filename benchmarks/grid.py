@@ -26,13 +26,13 @@ import torch
 from evidence.records import TaskProfile
 from recommender.plan import CARRIED_OUT, PlannedBackbone, TrainingPlan
 from trainer import heads
-from trainer.areas import macro_auc
 from trainer.backbones import Preprocessing, build_backbone, preprocessing
 from trainer.features import extract
 from trainer.finetune import Classifier, Part, count_features, fine_tune, logits_of
 from trainer.images import ImageSet, decode, read_images
-from trainer.memory import keep_freed_memory
-from trainer.splits import split_images
+from trainer.measures.areas import macro_auc
+from trainer.preparing.splits import split_images
+from trainer.tuning.memory import keep_freed_memory
 from trainer.weights import find_weights
 
 COLUMNS = (

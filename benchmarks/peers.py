@@ -38,10 +38,10 @@ from safetensors.torch import save_file
 
 from evidence.records import TaskProfile
 from recommender.plan import TrainingPlan
-from trainer.areas import macro_auc
 from trainer.backbones import build_backbone
 from trainer.images import ImageSet
-from trainer.splits import split_images
+from trainer.measures.areas import macro_auc
+from trainer.preparing.splits import split_images
 from trainer.weights import find_weights, read_state, timm_config
 
 HERE = Path(__file__).resolve().parent

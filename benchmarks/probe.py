@@ -32,9 +32,9 @@ from evtl.asking import TaskOptions, question
 from evtl.probing import candidates
 from recommender.plan import TrainingPlan
 from trainer.images import ImageSet
-from trainer.memory import keep_freed_memory
-from trainer.probe import probe
-from trainer.probe_report import Configuration, ProbeReport, Trial, decide
+from trainer.probing.probe import probe
+from trainer.probing.probe_report import Configuration, ProbeReport, Trial, decide
+from trainer.tuning.memory import keep_freed_memory
 
 #: Backbone, approach and head.
 Key = tuple[str, str, str]

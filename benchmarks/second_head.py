@@ -27,8 +27,8 @@ from trainer import heads
 from trainer.backbones import build_backbone, preprocessing
 from trainer.feature_cache import cached_features
 from trainer.images import read_images
-from trainer.memory import keep_freed_memory
-from trainer.splits import split_images
+from trainer.preparing.splits import split_images
+from trainer.tuning.memory import keep_freed_memory
 from trainer.weights import find_weights
 
 BACKBONE = planned("lite0")

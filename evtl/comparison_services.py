@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from trainer.comparison import Comparison
+    from trainer.measures.comparison import Comparison
 
 
 def compare_runs(first: Path, second: Path) -> "Comparison":
@@ -15,6 +15,6 @@ def compare_runs(first: Path, second: Path) -> "Comparison":
     TrainingError
         They cannot be compared; says why.
     """
-    from trainer import comparison  # noqa: PLC0415  (imports torch)
+    from trainer.measures import comparison  # noqa: PLC0415  (imports torch)
 
     return comparison.compare_runs(first, second)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from evtl import render_predictions as render
 
 if TYPE_CHECKING:  # torch must not be imported to show the help
+    from trainer.applying.prediction import Prediction
+    from trainer.applying.trained import TrainedModel
     from trainer.images import Progress
-    from trainer.prediction import Prediction
-    from trainer.trained import TrainedModel
 
 PredictionFormat = Literal["csv", "json"]
 ModelFormat = Literal["onnx", "hub"]
@@ -65,9 +65,9 @@ def predict(
     EvtlError
         The run cannot be used, a path is no image or folder, or a place cannot be written to.
     """
-    from trainer import prediction  # noqa: PLC0415  (torch only when needed)
+    from trainer.applying import prediction  # noqa: PLC0415  (torch only when needed)
+    from trainer.applying.trained import load_model  # noqa: PLC0415
     from trainer.features import choose_device  # noqa: PLC0415
-    from trainer.trained import load_model  # noqa: PLC0415
 
     files = prediction.find_files(asked.paths)
     device = choose_device(asked.device)
@@ -75,7 +75,7 @@ def predict(
     if asked.explain is None:
         found = prediction.predict(model, files, device)
     else:
-        from trainer.explained import Pictures  # noqa: PLC0415  (captum only for pictures)
+        from trainer.reporting.explained import Pictures  # noqa: PLC0415  (captum only for pictures)
 
         pictures = Pictures(model, asked.explain, device)
         found = prediction.predict(model, files, device, pictures.draw)
@@ -140,13 +140,13 @@ def export_model(run: Path, to: ModelFormat, out: Path, images: Sequence[Path]) 
     EvtlError
         The run cannot be used, its model has no such form, or `out` cannot be written.
     """
-    from trainer.prediction import find_files  # noqa: PLC0415  (torch only when needed)
-    from trainer.trained import load_model  # noqa: PLC0415
+    from trainer.applying.prediction import find_files  # noqa: PLC0415  (torch only when needed)
+    from trainer.applying.trained import load_model  # noqa: PLC0415
 
     if to == "onnx":
-        from trainer.export import export_onnx  # noqa: PLC0415  (onnx is an extra)
+        from trainer.applying.export import export_onnx  # noqa: PLC0415  (onnx is an extra)
 
         return export_onnx(load_model(run), out, find_files(images))
-    from trainer.hub import export_hub  # noqa: PLC0415
+    from trainer.applying.hub import export_hub  # noqa: PLC0415
 
     return export_hub(load_model(run), out)

@@ -18,11 +18,11 @@ from recommender.measured import Measured
 from recommender.plan import PlanEvidence, TrainingPlan, make_plan
 from recommender.ranking import Question
 from recommender.records import Choice, Recommendation
-from trainer.fingerprint import Fingerprint, fingerprint
 from trainer.images import ImageSet, Progress, read_images
-from trainer.probe import probe
-from trainer.probe_report import Configuration as ProbedConfiguration
-from trainer.probe_report import ProbeReport, Trial, decide, tells
+from trainer.preparing.fingerprint import Fingerprint, fingerprint
+from trainer.probing.probe import probe
+from trainer.probing.probe_report import Configuration as ProbedConfiguration
+from trainer.probing.probe_report import ProbeReport, Trial, decide, tells
 
 #: Smallest standard error, in points, that a trial is believed to have.
 LEAST_ERROR = 0.1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from evtl.render import table, wrapped
 
 if TYPE_CHECKING:
-    from trainer.comparison import ComparedRun, Comparison, Difference
+    from trainer.measures.comparison import ComparedRun, Comparison, Difference
 
 #: Metrics of which less is better.
 LESS_IS_BETTER = frozenset({"brier", "log_loss", "ece", "mae", "rmse"})

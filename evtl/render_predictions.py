@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from trainer.prediction import Prediction
+    from trainer.applying.prediction import Prediction
 
 
 class Columns(NamedTuple):

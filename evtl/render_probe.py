@@ -7,8 +7,8 @@ from pydantic import JsonValue
 
 from evtl.render import table
 from recommender.doubt import counted
-from trainer.ledger import OUT_OF_BUDGET
-from trainer.probe_report import Configuration, ProbeReport, Trial, decide, named
+from trainer.probing.ledger import OUT_OF_BUDGET
+from trainer.probing.probe_report import Configuration, ProbeReport, Trial, decide, named
 
 #: Configurations, and reasons for what was not tried, that are shown.
 SHOWN, REASONS = 8, 3

@@ -15,7 +15,7 @@ from recommender.plan import Target, TrainingPlan
 
 if TYPE_CHECKING:  # torch must not be imported to show the help
     from trainer.images import ImageSet, Progress
-    from trainer.report_data import Reference
+    from trainer.reporting.report_data import Reference
     from trainer.runs import Begun, RunFolder, RunResult
     from trainer.training import Training
 
@@ -93,7 +93,7 @@ def report(run: Path, *, device: str, maps: bool) -> Path:
     EvtlError
         The folder is no run, or a file of it is broken.
     """
-    from trainer.run_report import REPORT_FILE, write_run_report  # noqa: PLC0415
+    from trainer.reporting.run_report import REPORT_FILE, write_run_report  # noqa: PLC0415
     from trainer.runs import RunFolder  # noqa: PLC0415
 
     folder = RunFolder(run)
@@ -103,7 +103,7 @@ def report(run: Path, *, device: str, maps: bool) -> Path:
 
 def _cited(plan: TrainingPlan) -> "tuple[Reference, ...]":
     """The studies that a plan names, as people cite them."""
-    from trainer.report_data import Reference  # noqa: PLC0415
+    from trainer.reporting.report_data import Reference  # noqa: PLC0415
 
     arms = queries.corpus(Store()).arms
     rows = {arms.study.words[code]: row for row, code in enumerate(arms.study.codes.tolist())}

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainer.finetune import Classifier
-from trainer.spatial import last_layer
+from trainer.reporting.spatial import last_layer
 
 #: Side of the square that is covered, and of its steps, as parts of the image's side: a quarter
 #: and an eighth give 49 to 64 forward passes of an image.

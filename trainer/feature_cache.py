@@ -9,7 +9,6 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from trainer.array_cache import ArrayCache, Made, key_of
 from trainer.backbones import Preprocessing
 from trainer.features import (
     EXTRACTION_BATCH,
@@ -18,9 +17,10 @@ from trainer.features import (
     batches,
     quicken,
 )
-from trainer.feeding import Pixels, iterate
 from trainer.images import ImageSet, Progress
-from trainer.pixel_cache import cached_pixels, image_keys, pixel_recipe
+from trainer.reading.array_cache import ArrayCache, Made, key_of
+from trainer.reading.pixel_cache import cached_pixels, image_keys, pixel_recipe
+from trainer.tuning.feeding import Pixels, iterate
 
 Features = npt.NDArray[np.float32]
 

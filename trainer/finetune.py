@@ -8,17 +8,17 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from recommender.plan import TrainingPlan
-from trainer import lora
 from trainer.backbones import Preprocessing
-from trainer.budget import Deadline, Work
-from trainer.checkpoint import Checkpoint
-from trainer.classifier import Classifier, Part, count_features, logits_of
 from trainer.features import quicken
-from trainer.freezing import Block, blocks, most_open, unfreeze
 from trainer.images import Progress
-from trainer.in_time import InTime
-from trainer.loop import Loop, NotFiniteError
 from trainer.targets import Labels
+from trainer.tuning import lora
+from trainer.tuning.budget import Deadline, Work
+from trainer.tuning.checkpoint import Checkpoint
+from trainer.tuning.classifier import Classifier, Part, count_features, logits_of
+from trainer.tuning.freezing import Block, blocks, most_open, unfreeze
+from trainer.tuning.in_time import InTime
+from trainer.tuning.loop import Loop, NotFiniteError
 
 __all__ = ["Classifier", "Outcome", "Part", "count_features", "fine_tune", "logits_of"]
 

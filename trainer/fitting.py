@@ -13,20 +13,20 @@ from torch import nn
 
 from recommender.plan import TrainingPlan
 from trainer import heads
-from trainer.augmentation import Copies, write_copies
 from trainer.backbones import Chosen, Preprocessing, build_backbone
-from trainer.budget import Deadline
-from trainer.calibration import apply_temperature, fit_temperature
-from trainer.checkpoint import Checkpoint
-from trainer.climber import Ground
 from trainer.feature_cache import cached_features
 from trainer.features import extract
-from trainer.feeding import Picked
 from trainer.finetune import Classifier, Part, count_features, fine_tune, logits_of
 from trainer.images import Progress
-from trainer.ladder import Step, ascend, climb, top
-from trainer.preparation import Prepared
+from trainer.measures.calibration import apply_temperature, fit_temperature
+from trainer.preparing.preparation import Prepared
 from trainer.targets import Encoded, Labels, Predictions
+from trainer.tuning.augmentation import Copies, write_copies
+from trainer.tuning.budget import Deadline
+from trainer.tuning.checkpoint import Checkpoint
+from trainer.tuning.climber import Ground
+from trainer.tuning.feeding import Picked
+from trainer.tuning.ladder import Step, ascend, climb, top
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 LADDER_FOLDER = "ladder"

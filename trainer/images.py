@@ -15,10 +15,10 @@ from PIL import Image
 from recommender.plan import Target
 from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError, UnreadableError
-from trainer.labels import check_labels, class_names, grades
-from trainer.manifest import SUFFIXES, Manifest, read_class_folders, read_manifest
-from trainer.patients import group_by_patient
-from trainer.pixels import quiet, read_picture, split_item
+from trainer.reading.labels import check_labels, class_names, grades
+from trainer.reading.manifest import SUFFIXES, Manifest, read_class_folders, read_manifest
+from trainer.reading.patients import group_by_patient
+from trainer.reading.pixels import quiet, read_picture, split_item
 
 #: Bad files that an error names; it counts the others.
 MAX_NAMED = 50
@@ -63,7 +63,7 @@ class ImageSet:
     scalings : tuple of str
         How each image came to 8 bits; empty until `readable` has looked.
     alike : tuple of str or None
-        Images of one name are near-duplicates (`trainer.near_duplicates`); None: not looked for.
+        Images of one name are alike (`trainer.preparing.near_duplicates`); None: not looked for.
     """
 
     root: Path
@@ -168,7 +168,7 @@ class ImageSet:
 
 
 def read_images(folder: Path, *, target: Target = "classes", order: Sequence[str] = ()) -> ImageSet:
-    """Read a folder of class folders, or one with a CSV manifest (`trainer.manifest`).
+    """Read a folder of class folders, or one with a CSV manifest (`trainer.reading.manifest`).
 
     Class folders may lie in folders named after the parts of a split (train, test, ...). DICOM
     files without given groups are grouped by patient.

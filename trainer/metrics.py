@@ -37,15 +37,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from trainer.bootstrap import Interval, Weights, interval, resample
-from trainer.targets import Encoded, Labels, Predictions
-from trainer.weighted import (
+from trainer.measures.bootstrap import Interval, Weights, interval, resample
+from trainer.measures.weighted import (
     Measured,
     measure_classes,
     measure_grades,
     measure_labels,
     measure_numbers,
 )
+from trainer.targets import Encoded, Labels, Predictions
 
 #: Names of the class that is not looked for: sensitivity is about the other one.
 NEGATIVE_NAMES = frozenset(

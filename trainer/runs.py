@@ -5,7 +5,7 @@ file                   content
 =====================  ==========================================================================
 ``begun.json``         `Begun`: which images, since when; what a resumed training needs
 ``plan.json``          the training plan, as carried out
-``fingerprint.json``   what the images are (`trainer.fingerprint`)
+``fingerprint.json``   what the images are (`trainer.preparing.fingerprint`)
 ``split.csv``          ``file,label,group,part`` of every image; groups by a digest
 ``history.jsonl``      a line per epoch, or per setting of a head that was tried
 ``folds.jsonl``        metrics of each further split, where the plan asks for several
@@ -35,12 +35,12 @@ from torch import Tensor
 from evidence.records import Record
 from evidence.vocabulary import Approach, Head
 from recommender.plan import PlannedBackbone, TrainingPlan
-from trainer.bootstrap import Interval
-from trainer.data_summary import DataSummary
 from trainer.errors import TrainingError
 from trainer.images import ImageSet
-from trainer.operating_point import OperatingPoint
-from trainer.predictions_file import group_digest
+from trainer.measures.bootstrap import Interval
+from trainer.measures.operating_point import OperatingPoint
+from trainer.measures.predictions_file import group_digest
+from trainer.preparing.data_summary import DataSummary
 from trainer.replacing import replacing
 from trainer.targets import Labels
 
@@ -100,7 +100,7 @@ class RunResult(Record):
     seconds : float
         Wall time of the whole training.
     peak_memory_mb : float or None
-        What it took at most on its device (`trainer.memory.PeakMemory`); None where not known.
+        What it took at most on its device (`trainer.tuning.memory`); None where not known.
     temperature : float or None
         Logits are divided by it, so that probabilities are calibrated; None where they are not.
     labels : Labels or None

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from evidence.records import Record
 from recommender.plan import Target
-from trainer.areas import cumulative_auc, label_auc, macro_auc
 from trainer.errors import TrainingError
-from trainer.losses import (
+from trainer.measures.areas import cumulative_auc, label_auc, macro_auc
+from trainer.tuning.losses import (
     LABEL_SMOOTHING,
     GradeLoss,
     NumberLoss,

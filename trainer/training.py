@@ -20,20 +20,20 @@ from evidence.errors import EvtlError
 from recommender.plan import TrainingPlan
 from trainer import heads
 from trainer.backbones import choose_backbone, stated_preprocessing
-from trainer.budget import Deadline
-from trainer.checkpoint import Checkpoint
 from trainer.errors import TrainingError
 from trainer.features import choose_device, describe_device
-from trainer.fingerprint import fingerprint
 from trainer.fitting import CHECKPOINT_FILE, LADDER_FOLDER, Fitted, Work, fit
 from trainer.images import ImageSet, Progress
-from trainer.measuring import measured, summed_up, values
-from trainer.memory import PeakMemory, keep_freed_memory
+from trainer.measures.measuring import measured, summed_up, values
+from trainer.measures.predictions_file import PREDICTIONS_FILE, Predicted, write_predictions
 from trainer.metrics import positive_class
-from trainer.predictions_file import PREDICTIONS_FILE, Predicted, write_predictions
-from trainer.preparation import prepare, with_parts
+from trainer.preparing.fingerprint import fingerprint
+from trainer.preparing.preparation import prepare, with_parts
+from trainer.preparing.splits import resamples
 from trainer.runs import Begun, RunFolder, RunResult
-from trainer.splits import resamples
+from trainer.tuning.budget import Deadline
+from trainer.tuning.checkpoint import Checkpoint
+from trainer.tuning.memory import PeakMemory, keep_freed_memory
 
 #: Seconds of a budget that are kept for metrics and the report.
 REPORT_S = 10.0

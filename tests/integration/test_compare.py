@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.commands import evtl, refused
 from tests.unit.trainer.comparing import predicted, run
-from trainer.comparison import Comparison, compare_runs
+from trainer.measures.comparison import Comparison, compare_runs
 
 
 def test_the_command_shows_a_table_and_json(

@@ -6,9 +6,9 @@ import pytest
 
 from tests.unit.trainer.toys import plan_of
 from trainer.images import read_images
-from trainer.ladder import Step, top
 from trainer.synthetic import write_sample
 from trainer.training import train
+from trainer.tuning.ladder import Step, top
 
 
 @pytest.mark.slow

@@ -12,10 +12,10 @@ import pytest
 from tests.unit.trainer.toys import plan_of
 from trainer.errors import TrainingError
 from trainer.images import ImageSet, read_images
-from trainer.leakage import check_leakage
-from trainer.near_duplicates import find_near_duplicates, with_alike
-from trainer.shortcuts import find_shortcuts
-from trainer.splits import resamples, split_images
+from trainer.preparing.leakage import check_leakage
+from trainer.preparing.near_duplicates import find_near_duplicates, with_alike
+from trainer.preparing.shortcuts import find_shortcuts
+from trainer.preparing.splits import resamples, split_images
 
 pytestmark = pytest.mark.data
 

@@ -20,12 +20,12 @@ from evidence.store import Store
 from evtl.cli import app
 from tests.unit.trainer.model_runs import tiny
 from tests.unit.trainer.toys import LITE0, no_network, plan_of
-from trainer.bootstrap import Interval
+from trainer.applying.trained import load_model
 from trainer.images import load_image, read_images
+from trainer.measures.bootstrap import Interval
 from trainer.metrics import measure
 from trainer.runs import RunFolder, RunResult
 from trainer.synthetic import write_sample
-from trainer.trained import load_model
 from trainer.training import train
 
 DATA = Path(os.environ.get("EVTL_TEST_DATA", ""))

@@ -10,8 +10,8 @@ from evtl import probing
 from recommender.plan import TrainingPlan
 from tests.integration.commands import evtl, refused
 from trainer.images import ImageSet, read_images
-from trainer.probe import configuration
-from trainer.probe_report import Fidelity, Paired, ProbeReport, Skipped, Trial
+from trainer.probing.probe import configuration
+from trainer.probing.probe_report import Fidelity, Paired, ProbeReport, Skipped, Trial
 
 UNREADABLE = "1 image(s) cannot be read; repair or remove them:\n  zz.png: empty file"
 

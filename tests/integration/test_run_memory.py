@@ -9,9 +9,9 @@ from evidence import queries
 from evidence.store import Store
 from tests.integration.commands import evtl
 from tests.unit.trainer.toys import plan_of
-from trainer.memory import PeakMemory
 from trainer.runs import RunFolder
 from trainer.synthetic import write_sample
+from trainer.tuning.memory import PeakMemory
 
 
 def train(tmp_path: Path) -> RunFolder:

@@ -8,10 +8,10 @@ import pytest
 
 from tests.unit.trainer.reporting import result_of
 from tests.unit.trainer.toys import plan_of
-from trainer import ideals, run_report
 from trainer.errors import TrainingError
 from trainer.images import read_images
-from trainer.run_report import CARD_FILE, NO_MAPS, REPORT_FILE, write_run_report
+from trainer.reporting import ideals, run_report
+from trainer.reporting.run_report import CARD_FILE, NO_MAPS, REPORT_FILE, write_run_report
 from trainer.runs import RunFolder
 from trainer.synthetic import write_sample
 from trainer.training import train

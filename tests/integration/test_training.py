@@ -22,13 +22,13 @@ from evidence.errors import EvtlError
 from evidence.store import Store
 from evtl.cli import app
 from tests.unit.trainer.toys import LITE0, no_network, plan_of
+from trainer.applying.prediction import find_files
+from trainer.applying.trained import load_model
 from trainer.backbones import build_backbone
 from trainer.errors import TrainingError
 from trainer.images import read_images
-from trainer.prediction import find_files
 from trainer.runs import RunFolder
 from trainer.synthetic import write_sample
-from trainer.trained import load_model
 from trainer.training import train
 from trainer.weights import find_weights
 

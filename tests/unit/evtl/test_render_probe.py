@@ -5,8 +5,15 @@ import pytest
 from evtl.probing import why_nothing
 from evtl.render_probe import SHOWN, reasons, tried
 from recommender.plan import CARRIED_OUT
-from trainer.ledger import OUT_OF_BUDGET
-from trainer.probe_report import Configuration, Fidelity, Paired, ProbeReport, Skipped, Trial
+from trainer.probing.ledger import OUT_OF_BUDGET
+from trainer.probing.probe_report import (
+    Configuration,
+    Fidelity,
+    Paired,
+    ProbeReport,
+    Skipped,
+    Trial,
+)
 
 ALL = tuple(
     Configuration(backbone=backbone, approach=approach, head=head)

@@ -7,7 +7,7 @@ import numpy as np
 
 from recommender.plan import Target
 from tests.unit.trainer.toys import plan_of
-from trainer.predictions_file import Predicted, write_predictions
+from trainer.measures.predictions_file import Predicted, write_predictions
 from trainer.runs import RunFolder, RunResult
 from trainer.targets import Labels
 

@@ -19,7 +19,7 @@ import torch
 
 import trainer
 from tests.unit.trainer.tuning import deep_toy, state_of, tune, tuning_plan
-from trainer.checkpoint import Checkpoint
+from trainer.tuning.checkpoint import Checkpoint
 
 N_POINTS = 20
 SOURCES = str(Path(trainer.__file__).parent)

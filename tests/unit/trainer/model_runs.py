@@ -13,9 +13,9 @@ from recommender.plan import PlannedBackbone, TrainingPlan
 from tests.unit.trainer.toys import plan_of
 from trainer import heads
 from trainer.backbones import build_backbone
-from trainer.classifier import Classifier, count_features
 from trainer.runs import RunFolder, RunResult
 from trainer.targets import Labels
+from trainer.tuning.classifier import Classifier, count_features
 
 #: Networks of timm and ours that are small enough for a test.
 TINY = "test_resnet.r160_in1k"

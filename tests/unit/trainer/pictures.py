@@ -12,7 +12,7 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
-from trainer.pixels import read_picture
+from trainer.reading.pixels import read_picture
 
 SECRET = "SECRET^NAME"
 SECRET_ID = "MRN-4711"

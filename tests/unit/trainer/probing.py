@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from recommender.plan import CARRIED_OUT, PlannedBackbone, TrainingPlan
 from tests.unit.trainer.toys import TOY_PX, plan_of
-from trainer import candidates, halving, trials
+from trainer import candidates
 from trainer.backbones import Preprocessing
 from trainer.images import ImageSet, read_images
+from trainer.probing import halving, trials
 from trainer.weights import Weights
 
 

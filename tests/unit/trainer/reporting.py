@@ -5,11 +5,11 @@ import numpy as np
 from evidence.records import TaskProfile
 from recommender.plan import PlanEvidence
 from tests.unit.trainer.toys import LITE0, plan_of
-from trainer.bootstrap import Interval
-from trainer.data_summary import DataSummary
-from trainer.plots_of_training import Step
-from trainer.readable import Unreadable
-from trainer.report_data import (
+from trainer.measures.bootstrap import Interval
+from trainer.preparing.data_summary import DataSummary
+from trainer.reading.readable import Unreadable
+from trainer.reporting.plots_of_training import Step
+from trainer.reporting.report_data import (
     Drawn,
     Outcomes,
     Reference,

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer import array_cache
-from trainer.array_cache import ArrayCache, CacheWarning, Made, Table, key_of
 from trainer.errors import TrainingError
+from trainer.reading import array_cache
+from trainer.reading.array_cache import ArrayCache, CacheWarning, Made, Table, key_of
 
 RECIPE = key_of("recipe")
 ROW_BYTES = 8 * 4
@@ -26,7 +26,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from trainer.array_cache import ArrayCache, Made, key_of
+from trainer.reading.array_cache import ArrayCache, Made, key_of
 
 def make(numbers):
     yield Made(0, np.full(4, 7.0))

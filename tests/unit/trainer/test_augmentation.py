@@ -12,8 +12,8 @@ from torch import Tensor
 
 from recommender.plan import MILD, TrainingPlan, TransformKind
 from tests.unit.trainer.tuning import files_of_at_most, quiet, tuning_plan
-from trainer.augmentation import augment, seeded, write_copies
 from trainer.errors import TrainingError
+from trainer.tuning.augmentation import augment, seeded, write_copies
 
 EVERY: tuple[TransformKind, ...] = (
     *MILD, "horizontal_flip", "vertical_flip", "quarter_turn", "colour",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.budget import PLANNED, Budget, Deadline, OutOfBudgetError, Pace, Work
+from trainer.tuning.budget import PLANNED, Budget, Deadline, OutOfBudgetError, Pace, Work
 
 counts, seconds = st.integers(1, 10_000), st.floats(1e-4, 10)
 

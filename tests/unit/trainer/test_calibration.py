@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.areas import label_auc, macro_auc
-from trainer.calibration import apply_temperature, fit_temperature, reliability
 from trainer.errors import TrainingError
+from trainer.measures.areas import label_auc, macro_auc
+from trainer.measures.calibration import apply_temperature, fit_temperature, reliability
+from trainer.measures.weighted import bins_of
 from trainer.metrics import measure_weighted
 from trainer.targets import Labels
-from trainer.weighted import bins_of
 
 BINARY = Labels(target="classes", names=("benign", "malignant"))
 CLASSES = Labels(target="classes", names=("a", "b", "c"))

@@ -6,8 +6,8 @@ from huggingface_hub import ModelCard
 
 from tests.unit.trainer.reporting import full_report, result_of
 from tests.unit.trainer.toys import plan_of
-from trainer.card import model_card
-from trainer.report_data import ReportData
+from trainer.reporting.card import model_card
+from trainer.reporting.report_data import ReportData
 
 HEADINGS = (
     "Model details", "Intended use", "Factors", "Metrics", "Evaluation data", "Training data",

@@ -9,10 +9,10 @@ import torch
 
 from tests.unit.trainer.toys import TOY_PX, toy
 from trainer.backbones import Preprocessing
-from trainer.case_maps import COVER, Explainer, grey, overlay
-from trainer.cases import Cases, pick_cases
 from trainer.errors import TrainingError
 from trainer.finetune import Classifier
+from trainer.reporting.case_maps import COVER, Explainer, grey, overlay
+from trainer.reporting.cases import Cases, pick_cases
 
 CPU = torch.device("cpu")
 N = 12

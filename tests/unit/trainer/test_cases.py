@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.cases import pick_cases
+from trainer.reporting.cases import pick_cases
 
 
 def test_the_surest_right_and_wrong_images_and_the_closest_call_are_picked() -> None:

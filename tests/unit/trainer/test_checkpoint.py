@@ -10,9 +10,9 @@ import torch
 
 from tests.unit.trainer.test_lora import transformer
 from tests.unit.trainer.tuning import deep_toy, files_of_at_most, same, state_of, tune, tuning_plan
-from trainer.checkpoint import Checkpoint
-from trainer.classifier import Classifier
 from trainer.errors import TrainingError
+from trainer.tuning.checkpoint import Checkpoint
+from trainer.tuning.classifier import Classifier
 
 TENSORS = {
     "model/a": torch.arange(6.0).view(2, 3),

@@ -8,10 +8,10 @@ import pytest
 
 from evtl import render_comparison as render
 from tests.unit.trainer.comparing import BINARY, N, changed, predicted, run
-from trainer.comparison import compare_predictions, compare_runs
 from trainer.errors import TrainingError
+from trainer.measures.comparison import compare_predictions, compare_runs
+from trainer.measures.predictions_file import Predicted
 from trainer.metrics import measure
-from trainer.predictions_file import Predicted
 
 
 def test_the_better_run_is_said_to_be_better_on_the_test_images_alone(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from trainer.delong import paired_delong
+from trainer.measures.delong import paired_delong
 
 
 def both(scores: np.ndarray) -> np.ndarray:

@@ -16,12 +16,12 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from tests.unit.trainer.pictures import RAMP, SECRET, SECRET_ID, grey, is_ramp, write_dicom
 from trainer.errors import TrainingError, UnreadableError
-from trainer.fingerprint import fingerprint
 from trainer.images import ImageSet, load_image, read_images
-from trainer.patients import ONE_ID, USED_IDS
-from trainer.pixels import quiet, read_header, read_picture
-from trainer.readable import readable
-from trainer.scaling import AS_STORED, BY_IMAGE, BY_WINDOW
+from trainer.preparing.fingerprint import fingerprint
+from trainer.reading.patients import ONE_ID, USED_IDS
+from trainer.reading.pixels import quiet, read_header, read_picture
+from trainer.reading.readable import readable
+from trainer.reading.scaling import AS_STORED, BY_IMAGE, BY_WINDOW
 
 FRAMES = np.arange(5, dtype=np.uint8)[:, None, None] + np.arange(64, dtype=np.uint8).reshape(8, 8)
 
@@ -185,7 +185,7 @@ def test_a_deflated_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     whole.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     whole.save_as(path)
     assert is_ramp(grey(path))
-    monkeypatch.setattr("trainer.dicom.MAX_PIXELS", 500)
+    monkeypatch.setattr("trainer.reading.dicom.MAX_PIXELS", 500)
     with pytest.raises(UnreadableError, match="too many pixels"):
         read_picture(path)
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from trainer.bootstrap import resample
+from trainer.measures.bootstrap import resample
+from trainer.measures.weighted import Measured
 from trainer.metrics import measure, measure_weighted
 from trainer.targets import Labels
-from trainer.weighted import Measured
 
 #: Sums of a few dozen doubles in another order.
 CLOSE = 1e-9

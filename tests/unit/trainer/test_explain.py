@@ -24,7 +24,7 @@ from trainer.explain import (
     with_plain_rectifiers,
 )
 from trainer.finetune import Classifier
-from trainer.ideals import ideal_image
+from trainer.reporting.ideals import ideal_image
 
 STEPS = Preprocessing(TOY_PX, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "bilinear")
 HALF = TOY_PX // 2

@@ -9,12 +9,12 @@ from PIL import Image
 
 from evidence.vocabulary import Head
 from tests.unit.trainer.model_runs import CLASSES, GRADES, LENET, NUMBER, write_run
+from trainer.applying.prediction import find_files, predict
+from trainer.applying.trained import load_model
 from trainer.errors import TrainingError
-from trainer.explained import Pictures
 from trainer.images import load_image
-from trainer.prediction import find_files, predict
+from trainer.reporting.explained import Pictures
 from trainer.targets import Labels
-from trainer.trained import load_model
 
 CPU = torch.device("cpu")
 

@@ -20,13 +20,13 @@ from tests.unit.trainer.model_runs import (
     tiny,
     write_run,
 )
-from trainer import export
-from trainer.deployed import Deployed
+from trainer.applying import export
+from trainer.applying.deployed import Deployed
+from trainer.applying.export import export_onnx
+from trainer.applying.prediction import find_files
+from trainer.applying.trained import load_model
 from trainer.errors import TrainingError
-from trainer.export import export_onnx
-from trainer.prediction import find_files
 from trainer.targets import Labels
-from trainer.trained import load_model
 
 CPU = torch.device("cpu")
 ROOT = str(Path(__file__).parents[3])

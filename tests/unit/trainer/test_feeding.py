@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from trainer.backbones import Preprocessing
 from trainer.features import _scale_and_shift, to_input
-from trainer.feeding import Picked, ahead, inputs, iterate
+from trainer.tuning.feeding import Picked, ahead, inputs, iterate
 
 CPU = torch.device("cpu")
 STEPS = Preprocessing(4, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "bilinear")

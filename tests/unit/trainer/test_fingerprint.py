@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainer import fingerprint as module
 from trainer.errors import TrainingError
-from trainer.fingerprint import Fingerprint, fingerprint
 from trainer.images import ImageSet, read_images
+from trainer.preparing import fingerprint as module
+from trainer.preparing.fingerprint import Fingerprint, fingerprint
 
 DATA = os.environ.get("EVTL_TEST_DATA", "")
 

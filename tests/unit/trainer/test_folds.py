@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer.images import ImageSet
-from trainer.splits import folds, nested_order
+from trainer.preparing.splits import folds, nested_order
 
 
 def image_set(groups: list[str], labels: list[str]) -> ImageSet:

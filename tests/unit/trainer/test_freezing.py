@@ -23,10 +23,10 @@ from tests.unit.trainer.tuning import (
     tune,
     tuning_plan,
 )
-from trainer.classifier import Classifier
 from trainer.errors import TrainingError
 from trainer.features import to_input
-from trainer.freezing import blocks, n_open, unfreeze
+from trainer.tuning.classifier import Classifier
+from trainer.tuning.freezing import blocks, n_open, unfreeze
 
 #: Of each network: how it is built, the pixels it takes, its blocks, and the first of some.
 NETWORKS = {

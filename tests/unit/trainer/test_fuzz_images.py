@@ -16,7 +16,7 @@ from tests.unit.trainer.pictures import RAMP, SECRET, png16, saved, write_dicom,
 from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError
 from trainer.images import load
-from trainer.pixels import quiet, read_header
+from trainer.reading.pixels import quiet, read_header
 
 STEPS = Preprocessing(16, (0.5,) * 3, (0.5,) * 3, "bilinear")
 COLOUR = np.stack([RAMP, RAMP[::-1], RAMP.T], -1)

@@ -14,13 +14,13 @@ from timm.data.transforms_factory import create_transform
 from torch import Tensor
 
 from tests.unit.trainer.model_runs import CLASSES, LENET, NUMBER, SEVERAL, TINY, tiny, write_run
-from trainer import hub
-from trainer.classifier import Classifier
+from trainer.applying import hub
+from trainer.applying.hub import export_hub
+from trainer.applying.trained import TrainedModel, load_model
 from trainer.errors import TrainingError
 from trainer.features import to_input
-from trainer.hub import export_hub
 from trainer.images import load_image
-from trainer.trained import TrainedModel, load_model
+from trainer.tuning.classifier import Classifier
 
 CPU = torch.device("cpu")
 PIXELS = np.random.default_rng(1).integers(0, 256, (3, 160, 160, 3), dtype=np.uint8)

@@ -12,8 +12,8 @@ from tests.unit.trainer.toys import TOY_PX, plan_of
 from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError
 from trainer.images import ImageSet, decode, load_image, read_images
-from trainer.leakage import check_leakage
-from trainer.splits import split_images
+from trainer.preparing.leakage import check_leakage
+from trainer.preparing.splits import split_images
 
 PLAN_FIELDS = ("train", "validation", "test")
 

@@ -15,9 +15,9 @@ from tests.unit.trainer.tuning import (
     tune,
     tuning_plan,
 )
-from trainer.budget import Deadline
-from trainer.checkpoint import Checkpoint
 from trainer.finetune import Outcome, fine_tune
+from trainer.tuning.budget import Deadline
+from trainer.tuning.checkpoint import Checkpoint
 
 STEP_S = 10.0
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from recommender.plan import Target
 from trainer.errors import TrainingError
-from trainer.fingerprint import fingerprint
 from trainer.images import ImageSet, read_images
-from trainer.labels import grades, names_of, plain_label
+from trainer.preparing.fingerprint import fingerprint
+from trainer.reading.labels import grades, names_of, plain_label
 
 
 def folder_of(root: Path, header: str, cells: Sequence[str]) -> Path:

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from tests.unit.trainer.toys import TOY_PX, plan_of
 from tests.unit.trainer.tuning import CPU, STEPS, DeepToy, quiet, same, state_of
-from trainer import ladder
-from trainer.classifier import Classifier
-from trainer.climber import Climber, Ground
 from trainer.features import extract
 from trainer.images import ImageSet
-from trainer.ladder import Step, ascend, climb, rungs
 from trainer.targets import Labels, Predictions
+from trainer.tuning import ladder
+from trainer.tuning.classifier import Classifier
+from trainer.tuning.climber import Climber, Ground
+from trainer.tuning.ladder import Step, ascend, climb, rungs
 
 N = 48
 

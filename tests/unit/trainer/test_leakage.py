@@ -7,8 +7,8 @@ import pytest
 
 from trainer.errors import TrainingError
 from trainer.images import ImageSet
-from trainer.leakage import check_leakage
-from trainer.near_duplicates import NearDuplicates
+from trainer.preparing.leakage import check_leakage
+from trainer.preparing.near_duplicates import NearDuplicates
 
 NAMES = tuple(f"{number:02d}.png" for number in range(60))
 PARTS = ("test",) * 30 + ("validation",) * 10 + ("train",) * 20

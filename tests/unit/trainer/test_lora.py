@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from tests.unit.trainer.tuning import deep_toy, same, state_of, tune, tuning_plan
-from trainer import lora
-from trainer.classifier import Classifier
 from trainer.errors import TrainingError
+from trainer.tuning import lora
+from trainer.tuning.classifier import Classifier
 
 
 def transformer() -> nn.Module:

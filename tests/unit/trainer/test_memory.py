@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from trainer import memory
-from trainer.memory import PeakMemory, keep_freed_memory
+from trainer.tuning import memory
+from trainer.tuning.memory import PeakMemory, keep_freed_memory
 
 CPU = torch.device("cpu")
 #: A process of its own: its largest size is not that of the tests before.
 ALLOCATE = """
 import torch
-from trainer.memory import PeakMemory
+from trainer.tuning.memory import PeakMemory
 for number in (50_000_000, 1_000, 75_000_000):
     peak = PeakMemory(torch.device("cpu"))
     held = torch.ones(number)

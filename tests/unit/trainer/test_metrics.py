@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, recall_score, roc_auc_score
 
-from trainer.areas import auc_contributions, macro_auc
-from trainer.bootstrap import Interval
+from trainer.measures.areas import auc_contributions, macro_auc
+from trainer.measures.bootstrap import Interval
 from trainer.metrics import evaluate, positive_class
 
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from tests.unit.trainer.pictures import write_nifti
 from trainer.images import ImageSet, read_images
-from trainer.near_duplicates import (
+from trainer.preparing.near_duplicates import (
     HASH_DISTANCE,
     NearDuplicates,
     candidates,
@@ -18,9 +18,9 @@ from trainer.near_duplicates import (
     hashes_of,
     with_alike,
 )
-from trainer.pixels import read_picture
-from trainer.scaling import Picture
-from trainer.thumbnails import read_thumbnails
+from trainer.reading.pixels import read_picture
+from trainer.reading.scaling import Picture
+from trainer.reading.thumbnails import read_thumbnails
 
 PX = 96
 
@@ -235,7 +235,7 @@ def test_images_are_looked_at_once_and_again_when_they_change(
         read.append(item)
         return read_picture(item, px)
 
-    monkeypatch.setattr("trainer.thumbnails.read_picture", counted)
+    monkeypatch.setattr("trainer.reading.thumbnails.read_picture", counted)
     before = read_thumbnails(read_images(folder), quiet)
     assert len(read) == 40
     again = read_thumbnails(read_images(folder), quiet)

@@ -20,11 +20,11 @@ from tests.unit.trainer.tuning import (
     tune,
     tuning_plan,
 )
-from trainer.classifier import Classifier, Part, logits_of
 from trainer.errors import TrainingError
 from trainer.finetune import fine_tune
-from trainer.memory import fitting_memory
 from trainer.targets import Labels
+from trainer.tuning.classifier import Classifier, Part, logits_of
+from trainer.tuning.memory import fitting_memory
 
 
 class Small(DeepToy):

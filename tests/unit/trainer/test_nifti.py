@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.trainer.pictures import write_nifti
-from trainer import nifti
 from trainer.errors import UnreadableError
 from trainer.images import read_images
-from trainer.pixels import read_header, read_picture
-from trainer.scaling import BY_VOLUME
+from trainer.reading import nifti
+from trainer.reading.pixels import read_header, read_picture
+from trainer.reading.scaling import BY_VOLUME
 
 #: Right, front and top of the body are bright, each more than the one before: (8, 10, 6) in RAS.
 BODY = np.zeros((8, 10, 6), dtype=np.int16)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from trainer.errors import TrainingError
-from trainer.operating_point import (
+from trainer.measures.operating_point import (
     OperatingPoint,
     Scored,
     choose_threshold,

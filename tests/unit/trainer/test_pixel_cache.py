@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainer import pixel_cache
 from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError
 from trainer.images import Loaded, decode, load, read_images
-from trainer.pixel_cache import cached_pixels, readable_pixels
+from trainer.reading import pixel_cache
+from trainer.reading.pixel_cache import cached_pixels, readable_pixels
 
 
 def quiet(_stage: str, _done: int, _total: int) -> None:

@@ -17,9 +17,9 @@ from statsmodels.stats.proportion import proportion_confint
 
 from evidence.errors import EvidenceError
 from tests.unit.trainer.reporting import outcomes
-from trainer import plots, plots_of_training
-from trainer.plots import Curve
-from trainer.plots_of_training import Step
+from trainer.reporting import plots, plots_of_training
+from trainer.reporting.plots import Curve
+from trainer.reporting.plots_of_training import Step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

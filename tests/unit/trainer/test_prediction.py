@@ -11,14 +11,14 @@ from PIL import Image
 
 from tests.unit.trainer.model_runs import CLASSES, GRADES, NUMBER, SEVERAL, write_run
 from tests.unit.trainer.pictures import SECRET, write_dicom, write_nifti
-from trainer import prediction
+from trainer.applying import prediction
+from trainer.applying.prediction import Prediction, find_files, predict
+from trainer.applying.trained import TrainedModel, load_model
 from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError
 from trainer.images import load_image
-from trainer.operating_point import OperatingPoint
-from trainer.prediction import Prediction, find_files, predict
+from trainer.measures.operating_point import OperatingPoint
 from trainer.targets import Labels
-from trainer.trained import TrainedModel, load_model
 
 CPU = torch.device("cpu")
 

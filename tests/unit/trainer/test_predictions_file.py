@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from trainer.errors import TrainingError
-from trainer.predictions_file import Predicted, group_digest, read_predictions, write_predictions
+from trainer.measures.predictions_file import (
+    Predicted,
+    group_digest,
+    read_predictions,
+    write_predictions,
+)
 
 IMAGES = Predicted(
     files=("a/1.png", "a/2, old.png", "b/3.png"),

@@ -8,12 +8,12 @@ import pytest
 
 from tests.unit.trainer.probing import Toys, images, make_toys
 from trainer import heads
-from trainer.budget import TOLERANCE
 from trainer.errors import TrainingError
 from trainer.heads import Selection, fit_head
 from trainer.images import ImageSet
-from trainer.probe import configuration, probe
-from trainer.probe_report import ProbeReport, decide
+from trainer.probing.probe import configuration, probe
+from trainer.probing.probe_report import ProbeReport, decide
+from trainer.tuning.budget import TOLERANCE
 
 __all__ = ("images", "make_toys")
 MakeToys = Callable[..., Toys]

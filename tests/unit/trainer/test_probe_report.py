@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from evidence.vocabulary import Head
 from recommender.plan import CARRIED_OUT
-from trainer.probe_report import (
+from trainer.probing.probe_report import (
     Configuration,
     Fidelity,
     Paired,

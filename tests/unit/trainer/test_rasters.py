@@ -8,10 +8,10 @@ import tifffile
 from PIL import Image
 
 from tests.unit.trainer.pictures import RAMP, grey, is_ramp, png16, saved
-from trainer import rasters
 from trainer.errors import UnreadableError
-from trainer.pixels import quiet, read_header, read_picture
-from trainer.scaling import AS_STORED, BLANK, BY_IMAGE
+from trainer.reading import rasters
+from trainer.reading.pixels import quiet, read_header, read_picture
+from trainer.reading.scaling import AS_STORED, BLANK, BY_IMAGE
 
 
 @pytest.mark.parametrize("name", ["ramp.png", "ramp.tif"])

@@ -12,7 +12,7 @@ from tests.unit.trainer.pictures import RAMP, SECRET, saved, write_dicom, write_
 from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError
 from trainer.images import ImageSet, Loaded, decode, load, read_images
-from trainer.readable import readable
+from trainer.reading.readable import readable
 
 DATA = os.environ.get("EVTL_TEST_DATA", "")
 

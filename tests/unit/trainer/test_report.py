@@ -18,18 +18,18 @@ from PIL import Image
 from recommender.plan import PlanEvidence
 from tests.unit.trainer.reporting import full_report, outcomes, result_of
 from tests.unit.trainer.toys import plan_of
-from trainer.bootstrap import Interval
-from trainer.data_summary import DataSummary
 from trainer.errors import TrainingError
-from trainer.operating_point import OperatingPoint
-from trainer.report import (
+from trainer.measures.bootstrap import Interval
+from trainer.measures.operating_point import OperatingPoint
+from trainer.preparing.data_summary import DataSummary
+from trainer.reporting.report import (
     MAX_LISTED,
     file_name,
     render_report,
     without_folders,
     write_report,
 )
-from trainer.report_data import Outcomes, ReportData
+from trainer.reporting.report_data import Outcomes, ReportData
 from trainer.runs import Resampled
 
 VOID = {"meta", "img", "br"}

@@ -14,7 +14,7 @@ from recommender.plan import Target
 from tests.unit.trainer.toys import plan_of
 from trainer.errors import TrainingError
 from trainer.images import ImageSet
-from trainer.splits import folds, resamples, split_images, strata_of
+from trainer.preparing.splits import folds, resamples, split_images, strata_of
 
 FINDINGS = ("effusion", "mass", "nodule", "rare")
 

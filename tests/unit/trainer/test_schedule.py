@@ -8,8 +8,8 @@ import torch
 
 from tests.unit.trainer.toys import TOY_PX
 from tests.unit.trainer.tuning import deep_toy, tuning_plan
-from trainer.freezing import blocks, unfreeze
-from trainer.schedule import parameter_groups, warm_cosine
+from trainer.tuning.freezing import blocks, unfreeze
+from trainer.tuning.schedule import parameter_groups, warm_cosine
 
 
 def rates(n_open: int = 3, **fields: Any) -> list[float]:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from trainer.images import ImageSet
-from trainer.shortcuts import find_shortcuts
-from trainer.thumbnails import FileFacts, Thumbnails
+from trainer.preparing.shortcuts import find_shortcuts
+from trainer.reading.thumbnails import FileFacts, Thumbnails
 
 N = 120
 LABELS = ("cataract", "normal") * (N // 2)

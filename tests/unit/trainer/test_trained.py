@@ -13,11 +13,11 @@ from safetensors.torch import load_file
 
 from evidence.errors import EvtlError
 from tests.unit.trainer.model_runs import CLASSES, GRADES, NUMBER, SEVERAL, tiny, write_run
+from trainer.applying.trained import load_model
 from trainer.backbones import build_backbone
 from trainer.errors import TrainingError
 from trainer.features import to_input
 from trainer.targets import Labels
-from trainer.trained import load_model
 
 CPU = torch.device("cpu")
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 160, 160, 3), dtype=np.uint8)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.unit.trainer.probing import Toys, images, make_toys
 from trainer import heads
-from trainer.budget import Budget
 from trainer.heads import Selection, fit_head
 from trainer.images import ImageSet
-from trainer.trials import FOLDS, Bench, Extracted, Measured, ShortRun, mean
+from trainer.probing.trials import FOLDS, Bench, Extracted, Measured, ShortRun, mean
+from trainer.tuning.budget import Budget
 from trainer.weights import Weights
 
 __all__ = ("images", "make_toys")

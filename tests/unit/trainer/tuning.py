@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from recommender.plan import TrainingPlan
 from tests.unit.trainer.toys import TOY_PX, plan_of
 from trainer.backbones import Preprocessing
-from trainer.checkpoint import Checkpoint
-from trainer.classifier import Classifier, Part
 from trainer.finetune import Outcome, fine_tune
+from trainer.tuning.checkpoint import Checkpoint
+from trainer.tuning.classifier import Classifier, Part
 
 CPU = torch.device("cpu")
 STEPS = Preprocessing(TOY_PX, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "bilinear")

@@ -1,0 +1,1 @@
+"""Images -> parts that nothing crosses, and what was noticed."""

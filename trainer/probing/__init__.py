@@ -1,0 +1,1 @@
+"""Measured trials of candidate configurations within a budget."""

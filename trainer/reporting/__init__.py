@@ -1,0 +1,1 @@
+"""Reports and cards, and the pictures in them."""

@@ -1,52 +1,74 @@
 """What every configuration of the embedded backbones reaches on a folder of images.
 
-Each backbone (EfficientNet-Lite0 to Lite2) x approach x head is trained on the same splits, with
-groups kept whole (patients, or clusters of near-duplicates where ``split.csv`` names them). The
-test part is looked at once per configuration. Compute is CPU time of the process, so that other
-work on the machine does not count; features are extracted once per backbone and their time is
-charged to each head that uses them.
+Each backbone x approach x initialisation x head is trained by the trainer itself, as ``evtl train``
+does, in a process of its own that begins with empty caches: same images, same split, groups
+(patients, or clusters of near-duplicates where ``split.csv`` names them) kept whole. The test part
+is looked at once per configuration. `data/runs.csv` is what this wrote.
 
 Rows are appended to OUT as they come, and what is there already is not run again.
 
 Usage: python benchmarks/grid.py OUT DATA... [--seeds 0,1,2] [--epochs 6] [--cap N]
-       [--backbones lite0,lite1,lite2]
+       [--backbones lite0,lite2] [--threads 1]
 """
 
 import argparse
 import csv
+import multiprocessing
+import os
 import random
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 import torch
 
 from evidence.records import TaskProfile
-from recommender.plan import CARRIED_OUT, PlannedBackbone, TrainingPlan
-from trainer import heads
-from trainer.backbones import Preprocessing, build_backbone, preprocessing
-from trainer.features import extract
-from trainer.finetune import Classifier, Part, count_features, fine_tune, logits_of
-from trainer.images import ImageSet, decode, read_images
-from trainer.measures.areas import macro_auc
-from trainer.preparing.splits import split_images
-from trainer.tuning.memory import keep_freed_memory
-from trainer.weights import find_weights
+from evidence.vocabulary import Approach, Head
+from recommender.plan import BLOCKS, PlannedBackbone, TrainingPlan
+from trainer.images import ImageSet, read_images
+from trainer.runs import RunResult
+from trainer.training import train
 
+METRICS = ("auc", "accuracy", "balanced_accuracy")
 COLUMNS = (
-    "dataset", "n_images", "n_classes", "seed", "backbone", "approach", "head", "epochs",
-    "auc", "accuracy", "balanced_accuracy", "cpu_s",
+    "run_id", "dataset", "n_images", "n_classes", "seed", "backbone", "approach", "initialisation",
+    "n_blocks", "head", "epochs",
+    *(f"{metric}{part}" for metric in METRICS for part in ("", "_low", "_high")),
+    "seconds", "cpu_s", "peak_memory_mb", "device", "versions",
 )  # fmt: skip
 INPUT_PX = {"lite0": 224, "lite1": 240, "lite2": 260}
-CPU = torch.device("cpu")
-Row = dict[str, str | int | float]
-Values = tuple[float, float, float]
+#: Modality and anatomy of the sets.
+IMAGED = {
+    "busi_breast_us": ("ultrasound", "breast"),
+    "odir_cataract_fundus": ("fundus", "eye"),
+    "pneumonia_xray_28px": ("xray", "lung"),
+}
+Row = dict[str, str | int | float | None]
 
 
-def silent(_stage: str, _done: int, _total: int) -> None:
-    """No progress bar."""
+class Setting(NamedTuple):
+    """What a configuration is beside its backbone."""
+
+    approach: Approach
+    head: Head
+    initialisation: str = "pretrained"
+    n_blocks: int | None = None
+
+
+SETTINGS = (
+    Setting("feature_extractor", "linear"),
+    Setting("feature_extractor_hybrid", "svm"),
+    Setting("feature_extractor_hybrid", "random_forest"),
+    Setting("feature_extractor_hybrid", "knn"),
+    Setting("feature_extractor_hybrid", "lda"),
+    Setting("fine_tuning", "linear", n_blocks=BLOCKS),
+    Setting("fine_tuning_from_scratch", "linear"),
+    Setting("fine_tuning_from_scratch", "linear", "random"),
+)
 
 
 def grouped(folder: Path, cap: int | None) -> ImageSet:
@@ -68,19 +90,7 @@ def sample(images: ImageSet, n: int) -> ImageSet:
     for label in images.classes:
         members = [i for i, name in enumerate(images.labels) if name == label]
         kept += rng.sample(members, round(n * len(members) / len(images.labels)))
-    return pick(images, sorted(kept))
-
-
-def pick(images: ImageSet, index: Sequence[int]) -> ImageSet:
-    """Some of the images."""
-
-    def of(values: tuple[str, ...] | None) -> tuple[str, ...]:
-        return tuple((values or ())[i] for i in index)
-
-    return replace(
-        images, files=of(images.files), labels=of(images.labels), groups=of(images.groups),
-        digests=of(images.digests),
-    )  # fmt: skip
+    return images.pick(sorted(kept))
 
 
 def planned(name: str) -> PlannedBackbone:
@@ -91,92 +101,79 @@ def planned(name: str) -> PlannedBackbone:
     )  # fmt: skip
 
 
-def values(targets: np.ndarray, probabilities: np.ndarray) -> Values:
-    """Macro AUC, accuracy and balanced accuracy."""
-    right = probabilities.argmax(1) == targets
-    per_class = [right[targets == label].mean() for label in np.unique(targets)]
-    return macro_auc(targets, probabilities), float(right.mean()), float(np.mean(per_class))
-
-
-def configurations(
-    images: ImageSet, name: str, seed: int, epochs: int, done: set[tuple[str, str]]
-) -> Iterator[tuple[str, str, Values, float]]:
-    """Approach, head, values of the test part and CPU seconds, of what is not `done`."""
-    weights = find_weights(planned(name))
-    if weights is None:
-        msg = f"the weights of {name} are not installed"
-        raise SystemExit(msg)
-    started = time.process_time()
-    network = build_backbone(planned(name), weights)
-    steps = preprocessing(planned(name), network)
-    pixels = decode(images, steps, silent)
-    decoding = time.process_time() - started
+def plan_of(
+    folder: Path, images: ImageSet, name: str, setting: Setting, seed: int, epochs: int
+) -> TrainingPlan:
+    """The plan of a configuration."""
+    modality, anatomy = IMAGED[folder.name]
     profile = TaskProfile(
-        modality="ultrasound", n_images=len(images.files), n_classes=len(images.classes)
-    )
-    plan = TrainingPlan(
-        profile=profile, backbone=planned(name), approach="fine_tuning_from_scratch", head="linear",
-        augmentation="online", epochs=epochs, seed=seed,
+        modality=modality, anatomy=anatomy, n_images=len(images.files),
+        n_classes=len(images.classes),
     )  # fmt: skip
-    parts = np.asarray(split_images(images, plan))
-    started = time.process_time()
-    features = extract(network, pixels, steps, CPU, silent)
-    extraction = decoding + time.process_time() - started
-    test = parts == "test"
-    for approach, head in CARRIED_OUT:
-        if (approach, head) in done:
-            continue
-        started = time.process_time()
-        if approach.startswith("feature_extractor"):
-            fitted = heads.fit_head(head, features, images.targets, parts.tolist(), seed)
-            found = fitted.head.predict_proba(features[test])
-            spent = extraction
-        else:
-            found = tuned(plan, network, pixels, images, parts, steps)
-            spent = decoding
-        seconds = spent + time.process_time() - started
-        yield approach, head, values(images.targets[test], np.asarray(found)), seconds
-
-
-def tuned(
-    plan: TrainingPlan, network: torch.nn.Module, pixels: np.ndarray, images: ImageSet,
-    parts: np.ndarray, steps: Preprocessing,
-) -> np.ndarray:  # fmt: skip
-    """Probabilities of the test part after full fine-tuning; the network is changed."""
-    torch.manual_seed(plan.seed)
-    n_features = count_features(network, steps.input_px)
-    classifier = Classifier(network, n_features, len(images.classes))
-    train, validation, test = (
-        Part(pixels[parts == part], images.targets[parts == part])
-        for part in ("train", "validation", "test")
+    frozen = setting.approach.startswith("feature_extractor")
+    fields = setting._asdict() | {"augmentation": "none" if frozen else "online"}
+    return TrainingPlan.model_validate(
+        {"profile": profile, "backbone": planned(name), "epochs": epochs, "seed": seed} | fields
     )
-    fine_tune(classifier, train, validation, plan, steps, CPU, lambda _line: None, silent)
-    return logits_of(classifier, test.pixels, steps, CPU).double().softmax(1).numpy()
+
+
+def trained(plan: TrainingPlan, images: ImageSet, n_threads: int) -> tuple[RunResult, float]:
+    """Result and CPU seconds of a training in a process of its own, which begins with no cache."""
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    context = multiprocessing.get_context("fork")
+    process = context.Process(target=_train, args=(theirs, plan, images, n_threads))
+    process.start()
+    theirs.close()
+    found: tuple[RunResult, float] = ours.recv()
+    process.join()
+    return found
+
+
+def _train(answer: Connection, plan: TrainingPlan, images: ImageSet, n_threads: int) -> None:
+    torch.set_num_threads(n_threads)
+    with tempfile.TemporaryDirectory() as place:
+        os.environ["EVTL_CACHE_DIR"] = f"{place}/cache"
+        started = time.process_time()
+        result, _ = train(plan, images, Path(place, "run"), device="cpu")
+        answer.send((result, time.process_time() - started))
+
+
+def row_of(folder: Path, plan: TrainingPlan, result: RunResult, cpu_s: float) -> Row:
+    """One row of a result."""
+    found: Row = {
+        "run_id": result.run_id, "dataset": folder.name, "n_images": result.n_images,
+        "n_classes": len(result.classes), "seed": plan.seed, "backbone": result.backbone,
+        "approach": plan.approach, "initialisation": plan.initialisation,
+        "n_blocks": plan.n_blocks, "head": plan.head,
+        "epochs": None if plan.frozen else plan.epochs,
+        "seconds": result.seconds, "cpu_s": round(cpu_s, 2),
+        "peak_memory_mb": result.peak_memory_mb, "device": result.device,
+        "versions": "; ".join(f"{name} {v}" for name, v in sorted(result.versions.items())),
+    }  # fmt: skip
+    for metric in METRICS:
+        of = result.metrics["test"][metric]
+        found |= {metric: of.value, f"{metric}_low": of.low, f"{metric}_high": of.high}
+    return found
 
 
 def rows(
-    folder: Path, images: ImageSet, seed: int, backbones: Sequence[str], epochs: int, out: Path
-) -> Iterator[Row]:
+    folder: Path, images: ImageSet, seed: int, backbones: Sequence[str], epochs: int,
+    n_threads: int, out: Path,
+) -> Iterator[Row]:  # fmt: skip
     """Every row of one set and seed that `out` does not hold yet."""
-    about: Row = {
-        "dataset": folder.name, "n_images": len(images.files), "n_classes": len(images.classes),
-        "seed": seed, "epochs": epochs,
-    }  # fmt: skip
+    done = {key_of(row) for row in read(out) if row["dataset"] == folder.name}
     for name in backbones:
-        backbone = planned(name).name
-        done = {
-            (row["approach"], row["head"])
-            for row in (read(out) if out.exists() else ())
-            if all(row[key] == str(value) for key, value in {**about, "backbone": backbone}.items())
-        }
-        if set(CARRIED_OUT) <= done:
-            continue
-        for approach, head, found, seconds in configurations(images, name, seed, epochs, done):
-            measured = dict(zip(COLUMNS[8:11], (round(v, 5) for v in found), strict=True))
-            yield {
-                **about, "backbone": backbone, "approach": approach, "head": head, **measured,
-                "cpu_s": round(seconds, 2),
-            }  # fmt: skip
+        for setting in SETTINGS:
+            key = (str(seed), planned(name).name, *map(str, (*setting[:3], setting.n_blocks or "")))
+            if key not in done:
+                plan = plan_of(folder, images, name, setting, seed, epochs)
+                yield row_of(folder, plan, *trained(plan, images, n_threads))
+
+
+def key_of(row: Mapping[str, str]) -> tuple[str, ...]:
+    """Seed, backbone and setting of a row."""
+    names = ("seed", "backbone", "approach", "head", "initialisation", "n_blocks")
+    return tuple(row[name] for name in names)
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -193,18 +190,21 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--cap", type=int)
-    parser.add_argument("--backbones", default="lite0,lite1,lite2")
+    parser.add_argument("--backbones", default="lite0,lite2")
+    parser.add_argument("--threads", type=int, default=1)
     asked = parser.parse_args()
-    keep_freed_memory()
     with asked.out.open("a", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
         if not stream.tell():
             writer.writeheader()
+            stream.flush()
         for seed in map(int, asked.seeds.split(",")):
             for folder in asked.data:
                 images = grouped(folder, asked.cap)
                 names = asked.backbones.split(",")
-                for row in rows(folder, images, seed, names, asked.epochs, asked.out):
+                for row in rows(
+                    folder, images, seed, names, asked.epochs, asked.threads, asked.out
+                ):
                     writer.writerow(row)
                     stream.flush()
 

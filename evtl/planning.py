@@ -27,6 +27,7 @@ class Wishes:
     backbone: str | None = None
     weights: str | None = None
     initialisation: str | None = None
+    features: str | None = None
     n_blocks: int | None = None
     gradual: bool | None = None
     layer_decay: float | None = None

@@ -52,6 +52,8 @@ TRAINABLE: tuple[tuple[Approach, Head], ...] = (
     ("feature_extractor_hybrid", "svr"),
     ("fine_tuning", "linear"),
 )
+#: Where a frozen backbone is read: at the ends of its last stages, or before its classifier.
+FeatureDepth = Literal["stages", "last"]
 #: Heads that learn each kind of target.
 HEADS: dict[Target, frozenset[Head]] = {
     "classes": frozenset({"linear", "svm", "random_forest", "knn", "lda"}),
@@ -110,6 +112,9 @@ class TrainingPlan(Record):
         A file of the backbone's weights, else they are looked for (`trainer.backbones`).
     approach, head : str
         One of the pairs in `TRAINABLE`.
+    features : str
+        Of a frozen backbone: ``stages`` are means of its last three stages, ``last`` what its own
+        classifier was given, which is also taken of networks without stages.
     n_blocks : int or None
         Of ``fine_tuning``: how many blocks from the top are trained.
     gradual : bool
@@ -155,6 +160,7 @@ class TrainingPlan(Record):
     weights: PlannedWeights | None = None
     approach: Approach
     head: Head
+    features: FeatureDepth = "stages"
     n_blocks: int | None = Field(default=None, ge=1, le=1000)
     gradual: bool = False
     layer_decay: float = Field(default=1.0, gt=0, le=1)

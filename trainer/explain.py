@@ -28,6 +28,7 @@ from torch.nn import functional
 
 from trainer.finetune import Classifier
 from trainer.reporting.spatial import last_layer
+from trainer.stages import Stages
 
 #: Side of the square that is covered, and of its steps, as parts of the image's side: a quarter
 #: and an eighth give 49 to 64 forward passes of an image.
@@ -99,9 +100,10 @@ def activation_map(
     Returns
     -------
     Maps
-        ``CAM`` where the features are means over the positions of the last layer: the mean of a
-        map, before it is scaled, is then the logit. Else ``Grad-CAM``; for transformers of tokens
-        ``HiResCAM`` at the entry of the last attention, beyond which single tokens decide.
+        ``CAM`` where the features are means over the positions of the last layer, or of the last
+        stages: the mean of a map, before it is scaled, is then the logit. Else ``Grad-CAM``;
+        for transformers of tokens ``HiResCAM`` at the entry of the last attention, beyond which
+        single tokens decide.
 
     Raises
     ------
@@ -123,6 +125,8 @@ def _evidence_map(
     """Method and signed map ``(N, h, w)`` at the size of the layer."""
     model = _readable(model)
     scores: nn.Module = Contrast(model) if exclusive and model.head.out_features > 1 else model
+    if isinstance(model.backbone, Stages):
+        return "CAM", _stages_map(model, model.backbone, scores, images, outputs)
     layer, values, features = last_layer(model.backbone, images)
     if layer.kind != "tokens" and _same(values.mean((2, 3)), features):
         return "CAM", _class_map(model, scores, values, outputs)
@@ -144,11 +148,34 @@ def _class_map(
     model: Classifier, scores: nn.Module, values: Tensor, outputs: Sequence[int]
 ) -> Tensor:
     """The head applied at each position, its bias included: ``(N, h, w)``."""
+    weight, bias = _weights_of(model, scores, outputs)
+    return torch.einsum("nchw,nc->nhw", values, weight) + bias[:, None, None]
+
+
+def _weights_of(
+    model: Classifier, scores: nn.Module, outputs: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """Weights ``(N, D)`` and bias ``(N,)`` of the output that is asked of each image."""
     weight, bias = model.head.weight.detach(), model.head.bias.detach()
     if isinstance(scores, Contrast):
         weight, bias = weight - weight.mean(0), bias - bias.mean()
     chosen = list(outputs)
-    return torch.einsum("nchw,nc->nhw", values, weight[chosen]) + bias[chosen][:, None, None]
+    return weight[chosen], bias[chosen]
+
+
+def _stages_map(
+    model: Classifier, backbone: Stages, scores: nn.Module, images: Tensor, outputs: Sequence[int]
+) -> Tensor:
+    """The same of several stages, each with its part of the head, at the size of the finest."""
+    weight, bias = _weights_of(model, scores, outputs)
+    with torch.no_grad():
+        maps = backbone.maps(images)
+    parts = torch.split(weight, [found.shape[1] for found in maps], dim=1)
+    total = bias[:, None, None]
+    for found, part in zip(maps, parts, strict=True):
+        plane = torch.einsum("nchw,nc->nhw", found, part)[:, None]
+        total = total + functional.interpolate(plane, maps[0].shape[2:], mode="nearest-exact")[:, 0]
+    return total
 
 
 def occlusion_map(predict: Scores, images: Tensor, outputs: Sequence[int]) -> Maps:

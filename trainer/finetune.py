@@ -66,9 +66,10 @@ def fine_tune(
     deadline: Deadline | None = None,
     n_final: int = 0,
 ) -> Outcome:
-    """Train what the plan says and leave the weights of the epoch with the best validation score.
+    """Train what the plan says and leave the weights of the epoch that validation speaks for.
 
-    Of equal epochs the last is kept. Low-rank updates end as part of the plain weights.
+    That is the latest whose score is within one standard error of the highest. Low-rank updates
+    end as part of the plain weights.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from recommender.plan import TrainingPlan
+from recommender.plan import FeatureDepth, TrainingPlan
 from trainer import heads
 from trainer.backbones import Chosen, Preprocessing, build_backbone
 from trainer.feature_cache import cached_features
@@ -20,6 +20,7 @@ from trainer.finetune import Classifier, Part, count_features, fine_tune, logits
 from trainer.images import Progress
 from trainer.measures.calibration import apply_temperature, fit_temperature
 from trainer.preparing.preparation import Prepared
+from trainer.stages import depth_of, read_at
 from trainer.targets import Encoded, Labels, Predictions
 from trainer.tuning.augmentation import Copies, write_copies
 from trainer.tuning.budget import Deadline
@@ -75,6 +76,8 @@ class Fitted:
         Of the network, and of its head where that is a linear layer.
     head : object or None
         Any other head.
+    features : str or None
+        Where a frozen backbone was read.
     ladder : tuple of Step
         Steps that were taken, and what they gained.
     """
@@ -85,6 +88,7 @@ class Fitted:
     setting: str
     state: State
     head: Any | None = None
+    features: FeatureDepth | None = None
     temperature: float | None = None
     notes: tuple[str, ...] = ()
     ladder: tuple[Step, ...] = ()
@@ -119,10 +123,10 @@ def fit(work: Work) -> Fitted:
 def _fit_head(work: Work, network: nn.Module, labels: Labels, targets: Encoded) -> Fitted:
     """Features once, then a head; the network is kept as it came."""
     data, plan = work.data, work.plan
-    features = cached_features(
-        network, work.chosen.backbone.model, data.images, work.steps, work.device, work.progress
-    )
-    more, origin = _copied_features(work, network, features.shape[1])
+    depth = depth_of(network, plan.features)
+    source = read_at(network, depth)
+    features = _features(work, source)
+    more, origin = _copied_features(work, source, features.shape[1])
     selection = heads.fit_head(
         plan.head, np.concatenate([features, more]), np.concatenate([targets, targets[origin]]),
         [*data.parts, *("train" for _ in origin)], plan.seed,
@@ -142,19 +146,25 @@ def _fit_head(work: Work, network: nn.Module, labels: Labels, targets: Encoded) 
         setting=selection.chosen,
         state=state,
         head=None if linear else selection.head,
+        features=depth,
         refitted=True,
     )
 
 
+def _features(work: Work, source: nn.Module) -> Features:
+    name = work.chosen.backbone.model
+    return cached_features(source, name, work.data.images, work.steps, work.device, work.progress)
+
+
 def _copied_features(
-    work: Work, network: nn.Module, width: int
+    work: Work, source: nn.Module, width: int
 ) -> tuple[Features, npt.NDArray[np.intp]]:
     """Features of the copies beside the images themselves, and the image that each is of."""
     found, train = _copies(work), work.data.index("train")
     if found is None:
         return np.empty((0, width), dtype=np.float32), np.empty(0, dtype=np.intp)
     made = found.pixels[len(train) :]
-    features = extract(network, made, work.steps, work.device, work.progress)
+    features = extract(source, made, work.steps, work.device, work.progress)
     return features, train[found.origin[len(train) :]]
 
 
@@ -179,19 +189,18 @@ def _fine_tune(work: Work, network: nn.Module, labels: Labels, targets: Encoded)
         deadline=work.deadline, n_final=len(data.parts),
     )  # fmt: skip
     fitted = _of_classifier(work, classifier, labels)
-    setting = f"epochs={work.plan.epochs}, best {outcome.best_epoch}"
+    setting = f"epochs={work.plan.epochs}, kept {outcome.best_epoch}"
     return replace(fitted, setting=setting, notes=outcome.notes)
 
 
 def _climb(work: Work, network: nn.Module, labels: Labels, targets: Encoded) -> Fitted:
     """Up the ladder as far as it pays; where no step does, the head on frozen features."""
     data, chosen = work.data, work.chosen
-    features = cached_features(
-        network, chosen.backbone.model, data.images, work.steps, work.device, work.progress
-    )
+    frozen = _features(work, read_at(network, depth_of(network, work.plan.features)))
+    last = _features(work, network)
     known = np.flatnonzero(np.asarray(data.parts) != "test")
     ground = Ground(
-        data.images.pick(known.tolist()), data.pixels[known], features[known],
+        data.images.pick(known.tolist()), data.pixels[known], frozen[known], last[known],
         partial(build_backbone, chosen.backbone, chosen.weights), work.plan, labels, work.steps,
         work.device, work.progress, work.folder / LADDER_FOLDER,
     )  # fmt: skip

@@ -34,7 +34,7 @@ from torch import Tensor
 
 from evidence.records import Record
 from evidence.vocabulary import Approach, Head
-from recommender.plan import PlannedBackbone, TrainingPlan
+from recommender.plan import FeatureDepth, PlannedBackbone, TrainingPlan
 from trainer.errors import TrainingError
 from trainer.images import ImageSet
 from trainer.measures.bootstrap import Interval
@@ -101,6 +101,8 @@ class RunResult(Record):
         Wall time of the whole training.
     peak_memory_mb : float or None
         What it took at most on its device (`trainer.tuning.memory`); None where not known.
+    features : str or None
+        Where a frozen backbone was read (`trainer.stages`); None where it was fine-tuned.
     temperature : float or None
         Logits are divided by it, so that probabilities are calibrated; None where they are not.
     labels : Labels or None
@@ -142,6 +144,7 @@ class RunResult(Record):
     warnings: tuple[str, ...] = ()
     error: str = ""
     peak_memory_mb: float | None = None
+    features: FeatureDepth | None = None
     temperature: float | None = Field(default=None, gt=0)
     labels: Labels | None = None
     by_class: dict[str, dict[str, dict[str, Interval]]] = Field(default_factory=dict)

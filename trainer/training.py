@@ -280,6 +280,7 @@ def _measured(
         "metrics": found.metrics,
         "by_class": found.by_class,
         "operating_point": found.operating_point,
+        "features": fitted.features,
         "temperature": fitted.temperature,
         "resampled": summed_up(_further_splits(training, work)),
         "data": work.data.summary,

@@ -26,7 +26,7 @@ from evtl.commands.asking import (
     TaskOption,
 )
 from evtl.planning import Wishes
-from recommender.plan import Target
+from recommender.plan import FeatureDepth, Target
 
 if TYPE_CHECKING:
     from trainer.runs import RunResult
@@ -65,6 +65,9 @@ def train(
     random: Annotated[bool, typer.Option("--random", help="Begin with random weights.")] = False,
     approach: Annotated[Approach | None, typer.Option(help="This approach.")] = None,
     head: Annotated[Head | None, typer.Option(help="This head.")] = None,
+    features: Annotated[
+        FeatureDepth | None, typer.Option(help="Where a frozen backbone is read.")
+    ] = None,
     blocks: Annotated[int | None, typer.Option(help="Fine-tune this many blocks.")] = None,
     gradual: Annotated[
         bool, typer.Option("--gradual", help="Unfreeze from top to bottom.")
@@ -116,7 +119,8 @@ def train(
     )
     wishes = Wishes(
         approach=approach, head=head, backbone=backbone, weights=weights,
-        initialisation="random" if random else None, n_blocks=blocks, gradual=gradual or None,
+        initialisation="random" if random else None, features=features, n_blocks=blocks,
+        gradual=gradual or None,
         layer_decay=layer_decay, lora_rank=lora, ladder=ladder or None, augmentation=augmentation,
         n_copies=copies, class_weights=class_weights, epochs=epochs, batch_size=batch_size,
         n_folds=folds, n_repeats=repeats, sensitivity=sensitivity, max_unreadable=max_unreadable,

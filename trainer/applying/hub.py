@@ -46,6 +46,12 @@ def export_hub(model: TrainedModel, out: Path) -> float:
             "loaded by it: export it --to onnx"
         )
         raise TrainingError(msg)
+    if model.result.features == "stages":
+        msg = (
+            f"{model.run}: its head reads the ends of several stages, for which timm has no form: "
+            "train with --features last, or export it --to onnx"
+        )
+        raise TrainingError(msg)
     ours = _scaled(model)
     with new_folder(out) as draft:
         save_for_hf(

@@ -10,18 +10,20 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from recommender.plan import PlannedBackbone, TrainingPlan
+from recommender.plan import TrainingPlan
 from trainer import heads
 from trainer.backbones import Preprocessing, build_backbone, preprocessing
 from trainer.errors import TrainingError
 from trainer.features import autocast, to_input
 from trainer.measures.calibration import apply_temperature
 from trainer.runs import MODEL_FILE, RunFolder, RunResult
+from trainer.stages import read_at
 from trainer.targets import Labels, Predictions
 from trainer.tuning.classifier import Classifier
 
 #: Names of the linear head's tensors in a run's model file.
 HEAD_WEIGHT = "head.weight"
+BACKBONE = "backbone."
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def load_model(run: Path) -> TrainedModel:
         raise TrainingError(msg)
     bare = build_backbone(result.planned_backbone, None)
     steps = preprocessing(result.planned_backbone, bare)
-    network = _with_state(folder, result.planned_backbone, bare)
+    network = _with_state(folder, result, bare)
     head = None if isinstance(network, Classifier) else heads.load_head(folder.head_file)
     model = TrainedModel(run, result, plan, network.eval(), head, steps)
     _check_outputs(model)
@@ -139,17 +141,18 @@ def _plan(folder: RunFolder, result: RunResult) -> TrainingPlan:
     return plan
 
 
-def _with_state(folder: RunFolder, backbone: PlannedBackbone, network: nn.Module) -> nn.Module:
+def _with_state(folder: RunFolder, result: RunResult, backbone: nn.Module) -> nn.Module:
     state = folder.read_model()
-    if HEAD_WEIGHT in state:
-        n_classes, n_features = state[HEAD_WEIGHT].shape
-        network = Classifier(network, n_features, n_classes)
-    else:
-        state = {name.removeprefix("backbone."): tensor for name, tensor in state.items()}
+    own = {n.removeprefix(BACKBONE): t for n, t in state.items() if n.startswith(BACKBONE)}
+    network = read_at(backbone, result.features or "last")
     try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        msg = f"{folder.path / MODEL_FILE} does not fit {backbone.name}: {str(error)[:300]}"
+        backbone.load_state_dict(own)
+        if HEAD_WEIGHT in state:
+            n_classes, n_features = state[HEAD_WEIGHT].shape
+            network = Classifier(network, n_features, n_classes)
+            network.head.load_state_dict({n: state[f"head.{n}"] for n in ("weight", "bias")})
+    except (RuntimeError, KeyError) as error:
+        msg = f"{folder.path / MODEL_FILE} does not fit {result.backbone}: {str(error)[:300]}"
         raise TrainingError(msg) from error
     return network
 

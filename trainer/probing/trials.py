@@ -8,19 +8,19 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import nn
 
 from evidence.vocabulary import Head
 from recommender.plan import PlannedBackbone, TrainingPlan
 from trainer import heads
-from trainer.backbones import build_backbone, preprocessing
+from trainer.backbones import Preprocessing, build_backbone, preprocessing
 from trainer.features import EXTRACTION_BATCH, extract
 from trainer.finetune import Classifier, Part, fine_tune, logits_of
 from trainer.images import ImageSet, Progress, decode
 from trainer.measures.areas import auc_contributions, macro_auc
 from trainer.preparing.splits import SPLITS, folds, nested_order, split_images
+from trainer.stages import depth_of, read_at
 from trainer.tuning.budget import STEP_RATIO, TOLERANCE, Budget, OutOfBudgetError, Pace
 from trainer.weights import Weights
 
@@ -148,14 +148,15 @@ class Bench:
         started = self.budget.spent
         steps = preprocessing(found.backbone, network)
         pixels = decode(self.images.pick(range(done, n)), steps, self.progress)
-        new = extract(network, pixels, steps, self.device, self.progress)
+        source = read_at(network, depth_of(network, self.plan.features))
+        new = extract(source, pixels, steps, self.device, self.progress)
         found.features = np.concatenate([found.features, new]) if done else new
         found.seconds_per_image = (self.budget.spent - started) / (n - done)
 
     def cross_validate(self, found: Extracted, head: Head, n: int, fold: int) -> Measured:
         """A head on the first `n` images, measured on one fold of them."""
         parts = self._folds(n)[fold]
-        return self._fit(found, head, parts)[1]
+        return self._fit(found, head, parts)
 
     def head_seconds(self, head: Head, n: int) -> float | None:
         """Predicted seconds of one fold; None where the head was never fitted."""
@@ -169,11 +170,12 @@ class Bench:
         forward, held_back = found.seconds_per_image, plan.validation_fraction
         epoch = forward * ((1 - held_back) * self.step_ratio + held_back)
         epochs = min(SHORT_EPOCHS, plan.epochs)
-        n_images = int(seconds / (epochs * epoch + HELD_OUT * forward))
+        # Each image also passes once for the head that it starts from, or is measured on.
+        n_images = int(seconds / (epochs * epoch + (1 + HELD_OUT) * forward))
         n_images = min(n_images, int(n * (1 - MIN_HELD_OUT)))
         n_held_out = min(int(HELD_OUT * n_images), n - n_images)
         if n_images:
-            affordable = int((seconds - n_held_out * forward) / (n_images * epoch))
+            affordable = int((seconds - (n_images + n_held_out) * forward) / (n_images * epoch))
             epochs = max(epochs, min(plan.epochs, affordable))
         n_steps = epochs * math.ceil(n_images * (1 - held_back) / plan.batch_size)
         if n_steps < MIN_STEPS or n_images < self.first:
@@ -190,8 +192,9 @@ class Bench:
     ) -> tuple[Measured, Measured]:
         """A short fine-tuning, and a frozen reference on the same images.
 
-        It starts from the linear head on the frozen features (Kumar et al. 2022,
-        arXiv:2202.10054): its few steps then go into the backbone, not into finding a head.
+        It starts from a linear head on what the frozen network gives before its classifier
+        (Kumar et al. 2022, arXiv:2202.10054): its few steps then go into the backbone, not into
+        finding a head.
 
         Returns
         -------
@@ -204,9 +207,7 @@ class Bench:
             The steps are slower than predicted; the next prediction knows.
         """
         parts = self._held_out(run)
-        linear, frozen = self._fit(found, "linear", parts)
-        if reference is not found or head != "linear":
-            frozen = self._fit(reference, head, parts)[1]
+        frozen = self._fit(reference, head, parts)
         network = build_backbone(found.backbone, found.weights)
         steps = preprocessing(found.backbone, network)
         pixels = decode(self.images.pick(range(len(parts))), steps, self.progress)
@@ -214,7 +215,7 @@ class Bench:
             Part(pixels[parts == name], self.targets[: len(parts)][parts == name])
             for name in SPLITS
         )
-        classifier = self._classifier(network, linear.head)
+        classifier = self._classifier(network, pixels, steps, parts)
         short = plan.model_copy(update={"seed": self.seed, "epochs": run.epochs})
         pace = _Pace(self.budget, self.progress, run.seconds)
         try:
@@ -226,17 +227,25 @@ class Bench:
         logits = logits_of(classifier, test.pixels, steps, self.device)
         return self._measure(parts, logits.double().softmax(1).numpy()), frozen
 
-    def _classifier(self, network: nn.Module, linear: Pipeline) -> Classifier:
-        """A network that gives the probabilities of a linear head on its features."""
+    def _classifier(
+        self,
+        network: nn.Module,
+        pixels: npt.NDArray[np.uint8],
+        steps: Preprocessing,
+        parts: npt.NDArray[np.str_],
+    ) -> Classifier:
+        """A network that gives the probabilities of a linear head on its last features."""
+        features = extract(network, pixels, steps, self.device, self.progress)
+        targets = self.targets[: len(parts)]
+        with threadpool_limits(1, user_api="blas"):
+            linear = heads.fit_head("linear", features, targets, parts.tolist(), self.seed).head
         weight, bias = heads.as_linear_layer(linear)
         torch.manual_seed(self.seed)
         classifier = Classifier(network, weight.shape[1], weight.shape[0])
         classifier.head.load_state_dict({"weight": weight, "bias": bias})
         return classifier
 
-    def _fit(
-        self, found: Extracted, head: Head, parts: npt.NDArray[np.str_]
-    ) -> tuple[heads.Selection, Measured]:
+    def _fit(self, found: Extracted, head: Head, parts: npt.NDArray[np.str_]) -> Measured:
         started, n = self.budget.spent, len(parts)
         features, targets = found.features[:n], self.targets[:n]
         # On matrices of this size BLAS threads wait for each other longer than they work.
@@ -244,7 +253,7 @@ class Bench:
             fitted = heads.fit_head(head, features, targets, parts.tolist(), self.seed)
             probabilities = fitted.head.predict_proba(features[parts == "test"])
         self._head_seconds[head] = n, self.budget.spent - started
-        return fitted, self._measure(parts, np.asarray(probabilities, dtype=np.float64))
+        return self._measure(parts, np.asarray(probabilities, dtype=np.float64))
 
     def _measure(self, parts: npt.NDArray[np.str_], probabilities: Floats) -> Measured:
         index = np.flatnonzero(parts == "test")

@@ -35,8 +35,9 @@ class Ground:
     ----------
     images, pixels : ImageSet and ndarray, shape (N, px, px, 3)
         That may be learned from: none of the test part.
-    features : ndarray, shape (N, D)
-        Of these images, from the backbone as it came.
+    features, last : ndarray, shapes (N, D) and (N, D')
+        Of these images, from the backbone as it came: where a frozen training reads it, and before
+        its classifier, where a fine-tuning begins.
     build : callable
         Makes the backbone as it came.
     folder : pathlib.Path
@@ -46,6 +47,7 @@ class Ground:
     images: ImageSet
     pixels: Pixels
     features: Features
+    last: Features
     build: Callable[[], nn.Module]
     plan: TrainingPlan
     labels: Labels
@@ -132,7 +134,7 @@ class Climber:
             "linear", ground.features, self.targets, self._parts.tolist(), ground.plan.seed,
             labels=self._labels, class_weights=ground.plan.class_weights,
         ).head  # fmt: skip
-        start = clone(head).fit(ground.features[train], self.targets[train])
+        start = clone(head).fit(ground.last[train], self.targets[train])
         weight, bias = heads.as_linear_layer(start, self._labels)
         tested = self.index("test")
         found = heads.predict(head, ground.features[tested]) if len(tested) else np.empty(0)
@@ -192,7 +194,7 @@ class Climber:
         return torch.from_numpy(self._labels.predict(outputs.numpy()))
 
     def _loaded(self, saved: Saved) -> Classifier:
-        n_features = self._ground.features.shape[1]
+        n_features = self._ground.last.shape[1]
         classifier = Classifier(self._ground.build(), n_features, self._labels.n_outputs)
         # Of the first step only the head was trained and kept.
         classifier.load_state_dict(saved.of("model"), strict=False)

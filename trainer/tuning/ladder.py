@@ -16,10 +16,11 @@ import numpy.typing as npt
 from evidence.records import Record
 from trainer.measures.bootstrap import Weights, interval, resample
 from trainer.preparing.splits import resamples
-from trainer.targets import Encoded, Labels, Predictions
+from trainer.targets import Labels, Predictions
 from trainer.tuning.classifier import Classifier
 from trainer.tuning.climber import Climber, Ground, Tell, forget
 from trainer.tuning.freezing import blocks
+from trainer.tuning.scores import resampled_score
 
 #: Folds of the cross-validation: a step costs as many trainings.
 FOLDS = 3
@@ -165,15 +166,9 @@ def _scores(
         tested = climber.index("test")
         truth = climber.targets[tested]
         once.append(labels.score(truth, predictions))
-        again.append([_resampled(labels, truth, predictions, row) for row in weights[:, tested]])
+        drawn = weights[:, tested]
+        again.append([resampled_score(labels, truth, predictions, counts) for counts in drawn])
     return Scores(float(np.mean(once)), np.mean(again, axis=0))
-
-
-def _resampled(
-    labels: Labels, truth: Encoded, predictions: Predictions, counts: npt.NDArray[np.float64]
-) -> float:
-    drawn = np.repeat(np.arange(len(truth)), counts.astype(np.int64))
-    return labels.score(truth[drawn], predictions[drawn]) if len(drawn) else math.nan
 
 
 def _step(name: str, n_open: int, reached: Scores, below: Scores | None, seconds: float) -> Step:

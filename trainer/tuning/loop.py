@@ -22,6 +22,7 @@ from trainer.tuning.feeding import iterate
 from trainer.tuning.freezing import Block, n_open, unfreeze
 from trainer.tuning.memory import fitting_memory
 from trainer.tuning.schedule import parameter_groups, warm_cosine
+from trainer.tuning.scores import standard_error
 
 #: AdamW's decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101).
 WEIGHT_DECAY = 0.05
@@ -50,7 +51,8 @@ class Loop:
     epoch : int
         The running one, from 1.
     best, best_score, best_epoch
-        Weights, score and number of the best epoch; before any, the weights at the start and 0.
+        Weights, score and number of the epoch that is kept; before any, the weights at the start
+        and 0.
     micro_batch : int
         Images that go through the network at once.
     n_batches : int
@@ -75,6 +77,7 @@ class Loop:
         self.labels, self.checkpoint = labels, checkpoint
         self._blocks, self._most = found, most
         self.epoch, self.best, self.best_score, self.best_epoch = 1, _copy(classifier), -math.inf, 0
+        self._highest = self._bar = -math.inf
         self.micro_batch = plan.batch_size
         self.n_batches = self._whole = math.ceil(len(train.targets) / plan.batch_size)
         self._losses: list[Tensor] = []
@@ -207,16 +210,24 @@ class Loop:
         loss = float(self._plain_loss(outputs, torch.from_numpy(part.targets)))
         if not math.isfinite(loss):
             raise NotFiniteError(_NOT_FINITE)
-        score = self.labels.score(part.targets, self.labels.predict(outputs.numpy()))
+        predictions = self.labels.predict(outputs.numpy())
+        score = self.labels.score(part.targets, predictions)
+        if score > self._highest:
+            error = standard_error(self.labels, part.targets, predictions, self.plan.seed)
+            self._highest, self._bar = score, score - error
         return {"validation_loss": loss, f"validation_{self.labels.score_name}": score}
 
     def end_epoch(self, line: dict[str, Any], on_epoch: Callable[[dict[str, Any]], None]) -> None:
-        """Keep the weights if they are the best, tell, and go to the next epoch."""
+        """Keep the weights unless they are worse, tell, and go to the next epoch.
+
+        Kept are those of the latest epoch whose score is within one standard error of the highest:
+        the score of a few dozen images goes up and down by chance, the learning rate goes down
+        only, so that of epochs that cannot be told apart the latest is the one to have.
+        """
         score = line[f"validation_{self.labels.score_name}"]
         # The loss rises with confidence long before the ranking of the images suffers.
-        if math.isnan(score) or score >= self.best_score:
-            self.best, self.best_epoch = _copy(self.classifier), self.epoch
-            self.best_score = max(self.best_score, score)
+        if math.isnan(score) or score >= self._bar:
+            self.best, self.best_epoch, self.best_score = _copy(self.classifier), self.epoch, score
         self._lines.append(line)
         on_epoch(line)
         self.epoch += 1
@@ -259,6 +270,8 @@ class Loop:
             "losses": [float(loss) for loss in self._losses],
             "best_epoch": self.best_epoch,
             "best_score": self.best_score,
+            "highest": self._highest,
+            "bar": self._bar,
             "micro_batch": self.micro_batch,
             "n_epochs": self.plan.epochs,
             "n_batches": self.n_batches,
@@ -288,6 +301,7 @@ class Loop:
         self.shorten(facts["n_epochs"], facts["n_batches"])
         self.epoch, self.micro_batch = facts["epoch"], facts["micro_batch"]
         self.best_epoch, self.best_score = facts["best_epoch"], facts["best_score"]
+        self._highest, self._bar = facts["highest"], facts["bar"]
         self.best, self._lines = saved.of("best"), facts["lines"]
         self._losses = [torch.tensor(loss, device=self.device) for loss in facts["losses"]]
         self.classifier.load_state_dict(saved.of("model"))

@@ -50,6 +50,7 @@ def ground(folder: Path, **fields: object) -> Ground:
         images=ImageSet(folder, names, labels, None, None, names),
         pixels=drawn,
         features=extract(network(), drawn, STEPS, CPU, quiet),
+        last=extract(network(), drawn, STEPS, CPU, quiet),
         build=network,
         plan=plan,
         labels=Labels(target="classes", names=("a", "b")),

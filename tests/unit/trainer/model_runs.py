@@ -9,11 +9,12 @@ from sklearn.pipeline import Pipeline
 
 from evidence.records import TaskProfile
 from evidence.vocabulary import Head
-from recommender.plan import PlannedBackbone, TrainingPlan
+from recommender.plan import FeatureDepth, PlannedBackbone, TrainingPlan
 from tests.unit.trainer.toys import plan_of
 from trainer import heads
 from trainer.backbones import build_backbone
 from trainer.runs import RunFolder, RunResult
+from trainer.stages import read_at
 from trainer.targets import Labels
 from trainer.tuning.classifier import Classifier, count_features
 
@@ -39,12 +40,13 @@ def write_run(
     head: Head = "linear",
     backbone: PlannedBackbone | None = None,
     temperature: float | None = None,
+    features: FeatureDepth = "last",
 ) -> Path:
     """A finished run with random weights, the same every time."""
     torch.manual_seed(0)
     run, chosen = RunFolder.create(folder), backbone or tiny()
     network = build_backbone(chosen, None)
-    n_features = count_features(network, chosen.input_px)
+    n_features = count_features(read_at(network, features), chosen.input_px)
     if head == "linear":
         classifier = Classifier(network, n_features, labels.n_outputs)
         torch.nn.init.normal_(classifier.head.weight, std=2.0)
@@ -54,7 +56,7 @@ def write_run(
         heads.save_head(fitted_head(head, n_features, len(labels.names)), run.head_file)
     plan = _plan(labels, head, chosen)
     run.write_plan(plan)
-    run.write_result(_result(run, plan, labels, temperature))
+    run.write_result(_result(run, plan, labels, temperature, features))
     return folder
 
 
@@ -78,7 +80,11 @@ def _plan(labels: Labels, head: Head, backbone: PlannedBackbone) -> TrainingPlan
 
 
 def _result(
-    run: RunFolder, plan: TrainingPlan, labels: Labels, temperature: float | None
+    run: RunFolder,
+    plan: TrainingPlan,
+    labels: Labels,
+    temperature: float | None,
+    features: FeatureDepth,
 ) -> RunResult:
     plan_digest = hashlib.sha256(plan.model_dump_json().encode()).hexdigest()
     return RunResult(
@@ -95,5 +101,6 @@ def _result(
         head=plan.head,
         seed=0,
         temperature=temperature,
+        features=features,
         digests={"plan": plan_digest, "model": run.model_digest()},
     )

@@ -96,6 +96,9 @@ def test_what_timm_cannot_load_is_refused_with_what_to_do(tmp_path: Path) -> Non
         export_hub(own, tmp_path / "out")
     with pytest.raises(TrainingError, match="a head knn cannot be exported"):
         export_hub(knn, tmp_path / "out")
+    deep = load_model(write_run(tmp_path / "c", features="stages"))
+    with pytest.raises(TrainingError, match=r"timm has no form: train with --features last"):
+        export_hub(deep, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -40,8 +40,8 @@ from trainer.images import ImageSet
 from trainer.measures.bootstrap import Interval
 from trainer.measures.operating_point import OperatingPoint
 from trainer.measures.predictions_file import group_digest
+from trainer.places import new_file
 from trainer.preparing.data_summary import DataSummary
-from trainer.replacing import replacing
 from trainer.targets import Labels
 
 MODEL_FILE = "model.safetensors"
@@ -251,10 +251,10 @@ class RunFolder:
     def write_model(self, state: Mapping[str, Tensor]) -> None:
         """Keep the network's tensors."""
         try:
-            with replacing(self.path / MODEL_FILE) as draft:
+            with new_file(self.path / MODEL_FILE) as draft:
                 content = {name: tensor.cpu().contiguous() for name, tensor in state.items()}
                 save_file(content, draft)
-        except (OSError, SafetensorError) as error:
+        except SafetensorError as error:
             msg = f"the model cannot be written to {self.path}: {error}"
             raise TrainingError(msg) from error
 
@@ -340,9 +340,5 @@ class RunFolder:
         TrainingError
             The disk is full or does not allow it.
         """
-        try:
-            with replacing(self.path / name) as draft:
-                draft.write_text(text, encoding="utf-8")
-        except OSError as error:
-            msg = f"{self.path / name} cannot be written: {error.strerror}"
-            raise TrainingError(msg) from error
+        with new_file(self.path / name) as draft:
+            draft.write_text(text, encoding="utf-8")

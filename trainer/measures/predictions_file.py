@@ -16,7 +16,7 @@ import numpy as np
 
 from recommender.plan import Target
 from trainer.errors import TrainingError
-from trainer.replacing import replacing
+from trainer.places import new_file
 from trainer.targets import NUMBER_NAME, Labels, Predictions
 
 PREDICTIONS_FILE = "predictions.csv"
@@ -77,12 +77,8 @@ def write_predictions(path: Path, predicted: Predicted) -> None:
     TrainingError
         It cannot be written.
     """
-    try:
-        with replacing(path) as draft:
-            draft.write_text(_text(predicted), encoding="utf-8")
-    except OSError as error:
-        msg = f"{path} cannot be written: {error.strerror}"
-        raise TrainingError(msg) from error
+    with new_file(path) as draft:
+        draft.write_text(_text(predicted), encoding="utf-8")
 
 
 def _text(predicted: Predicted) -> str:

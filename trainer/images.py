@@ -159,13 +159,6 @@ class ImageSet:
             if names is not None:
                 yield [f"{kind} {name}" for name in names]
 
-    def contradictions(self) -> int:
-        """How many images have an identical file under another label."""
-        labels: dict[str, set[str]] = {}
-        for digest, label in zip(self.digests, self.labels, strict=True):
-            labels.setdefault(digest, set()).add(label)
-        return sum(len(labels[digest]) > 1 for digest in self.digests)
-
 
 def read_images(folder: Path, *, target: Target = "classes", order: Sequence[str] = ()) -> ImageSet:
     """Read a folder of class folders, or one with a CSV manifest (`trainer.reading.manifest`).

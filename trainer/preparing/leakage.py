@@ -43,15 +43,11 @@ class Crossing(Record):
 
 
 class Conflict(Record):
-    """Two images that are alike and have different labels."""
+    """Images that are alike and not all labelled alike; `kind` is of the least alike."""
 
     kind: Literal["identical", "near-duplicate"]
-    files: tuple[str, str]
-    labels: tuple[str, str]
-
-    def __str__(self) -> str:
-        pair = zip(self.files, self.labels, strict=True)
-        return " / ".join(f"{name} ({label})" for name, label in pair) + f": {self.kind}"
+    files: tuple[str, ...]
+    labels: tuple[str, ...]
 
 
 class LeakageReport(Record):
@@ -66,7 +62,7 @@ class LeakageReport(Record):
     n_validation : int
         Validation images that are identical or nearly so to a training image, or share its group.
     conflicts : tuple of Conflict
-        Of every cluster of images that are alike: the first, and each that has another label.
+        Clusters of images that are alike, in order of their first file.
     not_compared : dict of str to int
         Images of which only identical copies could be found, by the reason.
     """
@@ -133,23 +129,25 @@ def check_leakage(
 
 
 def conflicts(images: ImageSet, found: NearDuplicates | None = None) -> tuple[Conflict, ...]:
-    """Images that are identical, or nearly, and have different labels."""
+    """Images that are identical, or nearly, and have different labels.
+
+    Parameters
+    ----------
+    found : NearDuplicates or None
+        Of `images`; without it only identical files are known.
+    """
     unit_of = _units(images, found)
-    alike = unit_of.get("near-duplicate", unit_of["identical"])
-    first: dict[str, int] = {}
-    pairs = []
-    for number, unit in enumerate(alike):
-        other = first.setdefault(unit, number)
-        if images.labels[other] != images.labels[number]:
-            pairs.append((other, number))
-    same = unit_of["identical"]
+    same, clusters = unit_of["identical"], dict[str, list[int]]()
+    for number, unit in enumerate(unit_of.get("near-duplicate", same)):
+        clusters.setdefault(unit, []).append(number)
     return tuple(
         Conflict(
-            kind="identical" if same[one] == same[other] else "near-duplicate",
-            files=(images.files[one], images.files[other]),
-            labels=(images.labels[one], images.labels[other]),
+            kind="identical" if len({same[n] for n in cluster}) == 1 else "near-duplicate",
+            files=tuple(images.files[n] for n in cluster),
+            labels=tuple(images.labels[n] for n in cluster),
         )
-        for one, other in pairs
+        for cluster in clusters.values()
+        if len({images.labels[n] for n in cluster}) > 1
     )
 
 
@@ -236,7 +234,7 @@ def _sayings(report: LeakageReport) -> Iterator[str]:
             yield f"{count} of {report.n_test} test images are {words}"
 
 
-def _listed(items: Sequence[Crossing] | Sequence[Conflict]) -> list[str]:
+def _listed(items: Sequence[Crossing]) -> list[str]:
     """The first of them, a line each, and how many more there are."""
     lines = [f"  {item}" for item in items[:LISTED]]
     return [*lines, f"  and {len(items) - LISTED} more"] if len(items) > LISTED else lines
@@ -260,7 +258,6 @@ def _warnings(report: LeakageReport) -> Iterator[str]:
     if report.n_validation:
         yield f"{report.n_validation} validation images have their like in training"
     if report.conflicts:
-        lines = "; ".join(map(str, report.conflicts[:LISTED]))
-        yield f"{len(report.conflicts)} pairs of images are alike and labelled differently: {lines}"
+        yield f"{len(report.conflicts)} sets of images are alike and labelled differently"
     for reason, count in report.not_compared.items():
         yield f"{count} images were not searched for near-duplicates: {reason}"

@@ -90,15 +90,14 @@ def _summary(
     leakage: LeakageReport,
     shortcuts: tuple[Shortcut, ...],
 ) -> DataSummary:
-    def named(clusters: Sequence[Sequence[int]]) -> tuple[tuple[str, ...], ...]:
-        return tuple(tuple(images.files[number] for number in cluster) for cluster in clusters)
-
     return DataSummary(
         counts=count_parts(images, parts),
         n_groups=None if images.groups is None else len(set(images.groups)),
         unreadable=unreadable,
-        near_duplicates=named(found.clusters),
-        conflicts=named(found.conflicting(images)),
+        near_duplicates=tuple(
+            tuple(images.files[number] for number in cluster) for cluster in found.clusters
+        ),
+        conflicts=tuple(each.files for each in leakage.conflicts),
         crossing=tuple(map(str, leakage.crossings)),
         shortcuts=tuple(map(str, shortcuts)),
         scaling=_counted(images.scalings),

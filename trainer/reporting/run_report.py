@@ -1,9 +1,9 @@
 """The report and the card of a run, from its folder alone, at its end or any time after."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,11 +16,11 @@ from trainer.measures.predictions_file import PREDICTIONS_FILE, Predicted, read_
 from trainer.reporting.card import model_card
 from trainer.reporting.case_maps import Explainer, Pixels
 from trainer.reporting.cases import Case, Cases, pick_cases
-from trainer.reporting.plots_of_training import Step
 from trainer.reporting.report import write_report
 from trainer.reporting.report_data import Outcomes, Reference, ReportData
 from trainer.runs import RunFolder, RunResult
 from trainer.targets import Labels
+from trainer.tuning.ladder import Step
 
 REPORT_FILE, CARD_FILE = "report.html", "MODEL_CARD.md"
 #: Cases of each kind: right, wrong, near.
@@ -87,7 +87,7 @@ def report_data(
         result=result,
         data=result.data,
         history=tuple(folder.lines("history.jsonl")),
-        ladder=tuple(_step(line) for line in folder.lines("ladder.jsonl")),
+        ladder=tuple(Step.model_validate(line) for line in folder.lines("ladder.jsonl")),
         studies=tuple(studies),
     )
     if result.status != "finished":
@@ -98,11 +98,6 @@ def report_data(
     if not maps:
         return data
     return _with_maps(data, folder, predicted, means, choose_device(device))
-
-
-def _step(line: Mapping[str, Any]) -> Step:
-    """A step of the ladder, as the report draws it."""
-    return Step(*(line[name] for name in Step._fields))
 
 
 def _outcomes(result: RunResult, predicted: Predicted, means: Labels) -> Iterator[Outcomes]:

@@ -169,11 +169,6 @@ def test_a_file_that_two_patients_share_keeps_them_together() -> None:
         check_leakage(images, split_images(images, plan_of(seed)), allow=False)
 
 
-def test_one_file_under_two_labels_is_counted() -> None:
-    images = ImageSet(Path(), ("x", "y", "z"), ("a", "b", "a"), None, None, ("1", "1", "2"))
-    assert images.contradictions() == 2
-
-
 @settings(max_examples=40)
 @given(st.data())
 def test_no_group_is_on_two_sides_and_every_class_on_each(data: st.DataObject) -> None:

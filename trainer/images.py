@@ -194,11 +194,9 @@ def read_images(folder: Path, *, target: Target = "classes", order: Sequence[str
         names = ", ".join(path.name for path in manifests)
         msg = f"{folder} holds several CSV files with file and label columns ({names}); keep one"
         raise TrainingError(msg)
-    notes = [
-        f"{path.name} was not read: it has no columns file and label"
-        for path in found
-        if path not in manifests
-    ]
+    n_others = len(found) - len(manifests)
+    told = f"{n_others} CSV files were not read: they have no columns file and label"
+    notes = [told] if n_others else []
     manifest = next(iter(manifests.values()), None)
     if manifest is None:
         manifest = Manifest(read_class_folders(folder, target, notes), target)

@@ -6,7 +6,7 @@ file                   content
 ``begun.json``         `Begun`: which images, since when; what a resumed training needs
 ``plan.json``          the training plan, as carried out
 ``fingerprint.json``   what the images are (`trainer.preparing.fingerprint`)
-``split.csv``          ``file,label,group,part`` of every image; groups by a digest
+``split.csv``          ``file,label,group,part`` of every image; groups by a number
 ``history.jsonl``      a line per epoch, or per setting of a head that was tried
 ``folds.jsonl``        metrics of each further split, where the plan asks for several
 ``result.json``        a `RunResult`; of a failed run it says why
@@ -39,9 +39,9 @@ from trainer.errors import TrainingError
 from trainer.images import ImageSet
 from trainer.measures.bootstrap import Interval
 from trainer.measures.operating_point import OperatingPoint
-from trainer.measures.predictions_file import group_digest
 from trainer.places import new_file
 from trainer.preparing.data_summary import DataSummary
+from trainer.reading.private import numbered
 from trainer.targets import Labels
 
 MODEL_FILE = "model.safetensors"
@@ -56,7 +56,8 @@ class Begun(Record):
     Attributes
     ----------
     data : str
-        Folder of the images, absolute.
+        Folder of the images, absolute, without which nothing can be gone on with. No other file of
+        the run, nor the store, names it: a folder may be called like a patient.
     data_digest : str
         `ImageSet.digest` of what was found there.
     order : tuple of str
@@ -107,6 +108,10 @@ class RunResult(Record):
         What the outputs of the model mean; None for classes, of which `classes` says enough.
     by_class : dict
         Part -> class -> metric -> interval.
+    warnings : tuple of str
+        What a reader must know; of files they tell the name at most, never the folder.
+    error : str
+        Of a failed run, likewise.
     operating_point : OperatingPoint or None
         Where the plan asks for a sensitivity.
     resampled : dict
@@ -215,8 +220,7 @@ class RunFolder:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["file", "label", "group", "part"])
-        # A group is often called like its patient.
-        groups = [group_digest(group) for group in images.groups or ()] or [""] * len(parts)
+        groups = numbered(images.groups) if images.groups else [""] * len(parts)
         writer.writerows(zip(images.files, images.labels, groups, parts, strict=True))
         self.write("split.csv", text.getvalue())
 

@@ -30,6 +30,7 @@ from trainer.metrics import positive_class
 from trainer.preparing.fingerprint import fingerprint
 from trainer.preparing.preparation import prepare, with_parts
 from trainer.preparing.splits import resamples
+from trainer.reading.private import without_folders
 from trainer.runs import Begun, RunFolder, RunResult
 from trainer.tuning.budget import Deadline
 from trainer.tuning.checkpoint import Checkpoint
@@ -92,12 +93,13 @@ def begin(
         The folder is not empty or cannot be written.
     """
     now, started = datetime.now(UTC), time.perf_counter()
+    images = replace(images, root=images.root.resolve())
     run_id = new_run_id(now, plan, images)
     folder = RunFolder.create(out or Path("runs") / run_id)
     begun = Begun(
         run_id=run_id,
         started_at=now.isoformat(timespec="microseconds"),
-        data=str(images.root.resolve()),
+        data=str(images.root),
         data_digest=images.digest,
         order=images.order,
         device=device,
@@ -190,7 +192,8 @@ def carry_out(
         found = _carried_out(training, notes)
     except BaseException as error:
         reason = str(error) if isinstance(error, EvtlError) else f"{type(error).__name__}: {error}"
-        result = _result(training, {}, status="failed", error=reason)
+        told = without_folders(reason, training.images)
+        result = _result(training, {}, status="failed", error=told)
         # On a full disk the reason cannot be kept either; what went wrong first is raised.
         with contextlib.suppress(EvtlError):
             folder.write_result(result)
@@ -244,7 +247,9 @@ def _carried_out(training: Training, notes: tuple[str, ...]) -> dict[str, Any]:
         folder.rewrite("ladder.jsonl", [step.model_dump() for step in fitted.ladder])
     _keep_model(folder, fitted)
     found = _measured(training, work, fitted, device)
-    warnings = (*notes, *found["warnings"])
+    warnings = tuple(
+        without_folders(each, training.images) for each in (*notes, *found["warnings"])
+    )
     return found | {"warnings": warnings, "peak_memory_mb": memory.taken_mb()}
 
 

@@ -1,6 +1,5 @@
 """What a split lets across: images of the test part that training has seen in some form."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
@@ -8,6 +7,7 @@ from evidence.records import Record
 from trainer.errors import TrainingError
 from trainer.images import ImageSet
 from trainer.preparing.near_duplicates import NearDuplicates
+from trainer.reading.private import numbered
 
 #: Pairs that a message lists; the report holds them all.
 LISTED = 20
@@ -27,8 +27,7 @@ class Crossing(Record):
     part : str
         ``train`` or ``validation``: where the other one is.
     group : str
-        Short digest of the group that both belong to, whose name may be that of a patient; or
-        empty.
+        Number of the group that both belong to, whose name may be that of a patient; or empty.
     """
 
     kind: Kind
@@ -156,7 +155,7 @@ def _units(images: ImageSet, found: NearDuplicates | None) -> dict[Kind, Sequenc
     same = () if found is None else found.identical
     units: dict[Kind, Sequence[str]] = {"identical": _named(images.digests, same)}
     if images.groups is not None:
-        units["same group"] = images.groups
+        units["same group"] = numbered(images.groups)
     if found is not None:
         units["near-duplicate"] = _named(images.digests, found.clusters)
     return units
@@ -193,7 +192,7 @@ def _crossing(
         if part == "test" and other is not None:
             yield Crossing(
                 kind=kind, test=images.files[number], other=images.files[other],
-                part=parts[other], group=_digest(units[number]) if kind == "same group" else "",
+                part=parts[other], group=units[number] if kind == "same group" else "",
             )  # fmt: skip
 
 
@@ -217,10 +216,6 @@ def _shared_with_training(parts: Sequence[str], units_of: Iterable[Sequence[str]
             if parts[number] == "validation" and unit in trained
         }
     return len(shared)
-
-
-def _digest(group: str) -> str:
-    return hashlib.sha256(group.encode()).hexdigest()[:8]
 
 
 def _sayings(report: LeakageReport) -> Iterator[str]:

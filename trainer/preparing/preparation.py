@@ -1,5 +1,6 @@
 """Images as they came -> readable images, parts that nothing crosses, and what was noticed."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -114,10 +115,10 @@ def _notes(
 ) -> Iterator[str]:
     yield from images.notes
     if unreadable:
-        first = unreadable[0]
+        ((reason, count),) = Counter(each.reason for each in unreadable).most_common(1)
         yield (
-            f"{len(unreadable)} images cannot be read and were left out, the first "
-            f"{first.file}: {first.reason}"
+            f"{len(unreadable)} images cannot be read and were left out; the commonest reason, of "
+            f"{count}: {reason}"
         )
     yield from leakage.warnings
     if images.groups is None:

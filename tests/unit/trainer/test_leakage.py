@@ -44,7 +44,7 @@ def test_identical_pixels_in_other_files_are_refused_too() -> None:
 def test_groups_that_cross_are_refused_and_not_named() -> None:
     groups = tuple("Jane Doe" if number in (3, 35) else f"p{number}" for number in range(60))
     patients = replace(IMAGES, groups=groups)
-    with pytest.raises(TrainingError, match=r"03.png \(same group [0-9a-f]{8}: 35.png") as caught:
+    with pytest.raises(TrainingError, match=r"03.png \(same group 4: 35.png") as caught:
         check_leakage(patients, PARTS, allow=False)
     report = check_leakage(patients, PARTS, allow=True)
     assert "Jane" not in str(caught.value) + report.model_dump_json() + str(report.warnings)

@@ -23,10 +23,11 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from filelock import FileLock, Timeout
 from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -46,6 +47,7 @@ from trainer.targets import Labels
 
 MODEL_FILE = "model.safetensors"
 BEGUN_FILE = "begun.json"
+LOCK_FILE = ".lock"
 
 R = TypeVar("R", bound=Record)
 
@@ -161,6 +163,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = FileLock(path / LOCK_FILE)
 
     @classmethod
     def create(cls, path: Path) -> "RunFolder":
@@ -197,6 +200,30 @@ class RunFolder:
             raise TrainingError(msg)
         return cls(path)
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from this run until the end of the block; may be nested.
+
+        The system takes the lock back from a process that ends, however it ends.
+
+        Raises
+        ------
+        TrainingError
+            Another process works on the run, or the folder cannot be written.
+        """
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            msg = f"{self.path}: another process works on this run; wait until it ends, or end it"
+            raise TrainingError(msg) from error
+        except OSError as error:
+            msg = f"{self._lock.lock_file} cannot be written: {error.strerror}"
+            raise TrainingError(msg) from error
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def write_begun(self, begun: Begun) -> None:
         """Keep what a resumed training needs; the first file of a run."""
         self.write(BEGUN_FILE, begun.model_dump_json(indent=2))
@@ -225,12 +252,20 @@ class RunFolder:
         self.write("split.csv", text.getvalue())
 
     def append(self, name: str, line: Mapping[str, Any]) -> None:
-        """Add a line of JSON to a file, at once readable."""
+        """Add a line of JSON to a file, at once readable; the line before may be cut off.
+
+        Raises
+        ------
+        TrainingError
+            The disk is full or does not allow it.
+        """
+        path = self.path / name
         try:
-            with (self.path / name).open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(line) + "\n")
+            cut = path.is_file() and path.read_bytes()[-1:] not in {b"", b"\n"}
+            with path.open("a", encoding="utf-8") as stream:
+                stream.write("\n" * cut + json.dumps(line) + "\n")
         except OSError as error:
-            msg = f"{self.path / name} cannot be written: {error.strerror}"
+            msg = f"{path} cannot be written: {error.strerror}"
             raise TrainingError(msg) from error
 
     def lines(self, name: str) -> list[dict[str, Any]]:

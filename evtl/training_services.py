@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # torch must not be imported to show the help
     from trainer.reporting.report_data import Reference
     from trainer.runs import Begun, RunFolder, RunResult
     from trainer.training import Training
+    from trainer.tuning.budget import Deadline
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,13 @@ def _complete(result: "RunResult", folder: "RunFolder") -> None:
         report(folder.path, device=folder.read_begun().device, maps=True)
 
 
-def report(run: Path, *, device: str, maps: bool) -> Path:
+def report(run: Path, *, device: str, maps: bool, deadline: "Deadline | None" = None) -> Path:
     """Write the report and the model card of a run anew; returns the report.
+
+    Parameters
+    ----------
+    deadline : Deadline or None
+        Maps for which no time is left are not drawn.
 
     Raises
     ------
@@ -112,7 +118,8 @@ def report(run: Path, *, device: str, maps: bool) -> Path:
     from trainer.runs import RunFolder  # noqa: PLC0415
 
     folder = RunFolder(run)
-    write_run_report(folder, device=device, maps=maps, studies=_cited(folder.read_plan()))
+    studies = _cited(folder.read_plan())
+    write_run_report(folder, device=device, maps=maps, studies=studies, deadline=deadline)
     return run / REPORT_FILE
 
 
@@ -142,7 +149,7 @@ def _carried_out(training: "Training", notes: tuple[str, ...]) -> "tuple[RunResu
 
     with training.folder.alone():
         result, folder = carry_out(training, record, notes)
-        report(folder.path, device=training.begun.device, maps=True)
+        report(folder.path, device=training.begun.device, maps=True, deadline=training.deadline)
     return result, folder
 
 

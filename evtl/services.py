@@ -53,19 +53,13 @@ def save_plan(plan: TrainingPlan, path: Path) -> None:
 
     Raises
     ------
-    RecommendationError
+    TrainingError
         The file cannot be written.
     """
-    if path.is_dir() or not path.name:
-        msg = f"cannot write the plan to {str(path)!r}: it is a folder; name a file"
-        raise RecommendationError(msg)
-    try:
-        draft = path.with_name(f".{path.name}.tmp")
+    from trainer.places import new_file  # noqa: PLC0415  (only where a plan is kept)
+
+    with new_file(path) as draft:
         draft.write_text(plan.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        msg = f"cannot write {path}: {error.strerror}"
-        raise RecommendationError(msg) from error
 
 
 def sql(query: str) -> Answer:

@@ -1,5 +1,6 @@
 """Use cases of those who train: carry out a plan, go on with one, look at what was trained."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # torch must not be imported to show the help
     from trainer.reporting.report_data import Reference
     from trainer.runs import Begun, RunFolder, RunResult
     from trainer.training import Training
+    from trainer.tuning.budget import Deadline
 
 
 @dataclass(frozen=True)
@@ -58,35 +60,54 @@ def train(request: Request, progress: "Progress") -> "tuple[RunResult, RunFolder
     if request.data is None:
         msg = "name the folder of the images, or go on with a run that was stopped: --resume RUN"
         raise RecommendationError(msg)
+    since = time.perf_counter()
     Store()  # a store that cannot be used is told before anything is decoded
     asked = "number" if request.options.task == "regression" else request.target
     order = [name.strip() for name in (request.order or "").split(",") if name.strip()]
     images = read_images(request.data, target=asked, order=order)
     plan, notes = training_plan(images, request.options, request.plan_file, request.wishes)
-    begun = begin(plan, images, request.out, device=request.device, progress=progress)
+    begun = begin(plan, images, request.out, device=request.device, progress=progress, since=since)
     return _carried_out(begun, notes)
 
 
 def resume(run: Path, progress: "Progress") -> "tuple[RunResult, RunFolder]":
-    """Go on with a training that was stopped; one that is finished is recorded if it was not.
+    """Go on with a training that was stopped; of one that is finished, do what is missing.
 
     Raises
     ------
     EvtlError
-        No training was begun there, or its images are not what they were.
+        No training was begun there, its images are not what they were, or another process works
+        on it.
     """
     from trainer.runs import RunFolder  # noqa: PLC0415  (torch only when training)
     from trainer.training import resume as go_on  # noqa: PLC0415
 
     folder = RunFolder.stopped(run)
-    if (result := folder.finished()) is not None:
-        _record(result, folder.read_plan(), folder)
+    with folder.alone():
+        if (result := folder.finished()) is None:
+            return _carried_out(go_on(folder, _images_of, progress), ())
+        _complete(result, folder)
         return result, folder
-    return _carried_out(go_on(run, _images_of, progress), ())
 
 
-def report(run: Path, *, device: str, maps: bool) -> Path:
+def _complete(result: "RunResult", folder: "RunFolder") -> None:
+    """What follows the result: it may have been kept just before its process was killed."""
+    from trainer.reporting.run_report import CARD_FILE, REPORT_FILE  # noqa: PLC0415
+    from trainer.training import tidy  # noqa: PLC0415
+
+    tidy(folder)
+    _record(result, folder.read_plan(), folder)
+    if not all((folder.path / name).is_file() for name in (REPORT_FILE, CARD_FILE)):
+        report(folder.path, device=folder.read_begun().device, maps=True)
+
+
+def report(run: Path, *, device: str, maps: bool, deadline: "Deadline | None" = None) -> Path:
     """Write the report and the model card of a run anew; returns the report.
+
+    Parameters
+    ----------
+    deadline : Deadline or None
+        Maps for which no time is left are not drawn.
 
     Raises
     ------
@@ -97,7 +118,8 @@ def report(run: Path, *, device: str, maps: bool) -> Path:
     from trainer.runs import RunFolder  # noqa: PLC0415
 
     folder = RunFolder(run)
-    write_run_report(folder, device=device, maps=maps, studies=_cited(folder.read_plan()))
+    studies = _cited(folder.read_plan())
+    write_run_report(folder, device=device, maps=maps, studies=studies, deadline=deadline)
     return run / REPORT_FILE
 
 
@@ -125,8 +147,9 @@ def _carried_out(training: "Training", notes: tuple[str, ...]) -> "tuple[RunResu
     def record(result: "RunResult", folder: "RunFolder") -> None:
         _record(result, training.plan, folder)
 
-    result, folder = carry_out(training, record, notes)
-    report(folder.path, device=training.begun.device, maps=True)
+    with training.folder.alone():
+        result, folder = carry_out(training, record, notes)
+        report(folder.path, device=training.begun.device, maps=True, deadline=training.deadline)
     return result, folder
 
 

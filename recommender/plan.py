@@ -148,7 +148,8 @@ class TrainingPlan(Record):
     allow_leakage : bool
         Train on a given split although images or groups cross it; the report says so.
     budget_min : float or None
-        Minutes that the whole training may take.
+        Minutes that the whole training may take, from reading the images to the report; of one
+        that was stopped, from each time that it is gone on with.
     """
 
     schema_version: Literal[1] = 1

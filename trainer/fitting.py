@@ -27,6 +27,7 @@ from trainer.tuning.budget import Deadline
 from trainer.tuning.checkpoint import Checkpoint
 from trainer.tuning.climber import Ground
 from trainer.tuning.feeding import Picked
+from trainer.tuning.guard import Guard
 from trainer.tuning.ladder import Step, ascend, climb, top
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -47,7 +48,7 @@ class Work:
     on_line : callable
         Given each line of the history.
     deadline : Deadline
-        When a fine-tuning has to be over; other approaches take what they take.
+        When a fine-tuning or a ladder has to be over.
     """
 
     plan: TrainingPlan
@@ -196,23 +197,25 @@ def _fine_tune(work: Work, network: nn.Module, labels: Labels, targets: Encoded)
 def _climb(work: Work, network: nn.Module, labels: Labels, targets: Encoded) -> Fitted:
     """Up the ladder as far as it pays; where no step does, the head on frozen features."""
     data, chosen = work.data, work.chosen
-    frozen = _features(work, read_at(network, depth_of(network, work.plan.features)))
-    last = _features(work, network)
+    watched = replace(work, progress=Guard(work.deadline, work.progress))
+    frozen = _features(watched, read_at(network, depth_of(network, work.plan.features)))
+    last = _features(watched, network)
     known = np.flatnonzero(np.asarray(data.parts) != "test")
     ground = Ground(
         data.images.pick(known.tolist()), data.pixels[known], frozen[known], last[known],
         partial(build_backbone, chosen.backbone, chosen.weights), work.plan, labels, work.steps,
-        work.device, work.progress, work.folder / LADDER_FOLDER,
+        work.device, work.progress, work.folder / LADDER_FOLDER, work.deadline,
     )  # fmt: skip
-    found = climb(ground)
-    chosen_step = found[top(found)]
+    found, note = climb(ground)
+    chosen_step, notes = found[top(found)], tuple(filter(None, [note]))
     if chosen_step.n_open:
         parts = [data.parts[number] for number in known]
-        fitted = _of_classifier(work, ascend(ground, parts, found, work.on_line), labels)
+        classifier, more = ascend(ground, parts, found, work.on_line)
+        fitted, notes = _of_classifier(work, classifier, labels), (*notes, *more)
     else:
         fitted = _fit_head(work, network, labels, targets)
     setting = ", ".join(filter(None, (f"ladder: {chosen_step.name}", fitted.setting)))
-    return replace(fitted, setting=setting, ladder=found)
+    return replace(fitted, setting=setting, notes=(*fitted.notes, *notes), ladder=found)
 
 
 def _of_classifier(work: Work, classifier: Classifier, labels: Labels) -> Fitted:

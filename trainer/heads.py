@@ -18,6 +18,7 @@ from evidence.vocabulary import Head
 from trainer.candidates import WEIGHING, Setup, candidates
 from trainer.errors import TrainingError
 from trainer.metrics import measure_weighted
+from trainer.places import new_file
 from trainer.targets import Encoded, Labels, Predictions
 
 Features = npt.NDArray[np.float32]
@@ -174,8 +175,15 @@ def as_linear_layer(model: Pipeline, labels: Labels | None = None) -> tuple[Tens
 
 
 def save_head(model: Pipeline, path: Path) -> None:
-    """Keep a head as a skops file, which holds data and type names, no code."""
-    skops.io.dump(model, path)
+    """Keep a head as a skops file, which holds data and type names, no code.
+
+    Raises
+    ------
+    TrainingError
+        It cannot be written.
+    """
+    with new_file(path) as draft:
+        skops.io.dump(model, draft)
 
 
 def load_head(path: Path) -> Any:

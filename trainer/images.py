@@ -159,13 +159,6 @@ class ImageSet:
             if names is not None:
                 yield [f"{kind} {name}" for name in names]
 
-    def contradictions(self) -> int:
-        """How many images have an identical file under another label."""
-        labels: dict[str, set[str]] = {}
-        for digest, label in zip(self.digests, self.labels, strict=True):
-            labels.setdefault(digest, set()).add(label)
-        return sum(len(labels[digest]) > 1 for digest in self.digests)
-
 
 def read_images(folder: Path, *, target: Target = "classes", order: Sequence[str] = ()) -> ImageSet:
     """Read a folder of class folders, or one with a CSV manifest (`trainer.reading.manifest`).
@@ -201,11 +194,9 @@ def read_images(folder: Path, *, target: Target = "classes", order: Sequence[str
         names = ", ".join(path.name for path in manifests)
         msg = f"{folder} holds several CSV files with file and label columns ({names}); keep one"
         raise TrainingError(msg)
-    notes = [
-        f"{path.name} was not read: it has no columns file and label"
-        for path in found
-        if path not in manifests
-    ]
+    n_others = len(found) - len(manifests)
+    told = f"{n_others} CSV files were not read: they have no columns file and label"
+    notes = [told] if n_others else []
     manifest = next(iter(manifests.values()), None)
     if manifest is None:
         manifest = Manifest(read_class_folders(folder, target, notes), target)

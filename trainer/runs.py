@@ -6,7 +6,7 @@ file                   content
 ``begun.json``         `Begun`: which images, since when; what a resumed training needs
 ``plan.json``          the training plan, as carried out
 ``fingerprint.json``   what the images are (`trainer.preparing.fingerprint`)
-``split.csv``          ``file,label,group,part`` of every image; groups by a digest
+``split.csv``          ``file,label,group,part`` of every image; groups by a number
 ``history.jsonl``      a line per epoch, or per setting of a head that was tried
 ``folds.jsonl``        metrics of each further split, where the plan asks for several
 ``result.json``        a `RunResult`; of a failed run it says why
@@ -23,10 +23,11 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from filelock import FileLock, Timeout
 from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -39,13 +40,14 @@ from trainer.errors import TrainingError
 from trainer.images import ImageSet
 from trainer.measures.bootstrap import Interval
 from trainer.measures.operating_point import OperatingPoint
-from trainer.measures.predictions_file import group_digest
+from trainer.places import new_file
 from trainer.preparing.data_summary import DataSummary
-from trainer.replacing import replacing
+from trainer.reading.private import numbered
 from trainer.targets import Labels
 
 MODEL_FILE = "model.safetensors"
 BEGUN_FILE = "begun.json"
+LOCK_FILE = ".lock"
 
 R = TypeVar("R", bound=Record)
 
@@ -56,7 +58,8 @@ class Begun(Record):
     Attributes
     ----------
     data : str
-        Folder of the images, absolute.
+        Folder of the images, absolute, without which nothing can be gone on with. No other file of
+        the run, nor the store, names it: a folder may be called like a patient.
     data_digest : str
         `ImageSet.digest` of what was found there.
     order : tuple of str
@@ -109,6 +112,10 @@ class RunResult(Record):
         What the outputs of the model mean; None for classes, of which `classes` says enough.
     by_class : dict
         Part -> class -> metric -> interval.
+    warnings : tuple of str
+        What a reader must know; of files they tell the name at most, never the folder.
+    error : str
+        Of a failed run, likewise.
     operating_point : OperatingPoint or None
         Where the plan asks for a sensitivity.
     resampled : dict
@@ -159,6 +166,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = FileLock(path / LOCK_FILE)
 
     @classmethod
     def create(cls, path: Path) -> "RunFolder":
@@ -195,6 +203,30 @@ class RunFolder:
             raise TrainingError(msg)
         return cls(path)
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from this run until the end of the block; may be nested.
+
+        The system takes the lock back from a process that ends, however it ends.
+
+        Raises
+        ------
+        TrainingError
+            Another process works on the run, or the folder cannot be written.
+        """
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            msg = f"{self.path}: another process works on this run; wait until it ends, or end it"
+            raise TrainingError(msg) from error
+        except OSError as error:
+            msg = f"{self._lock.lock_file} cannot be written: {error.strerror}"
+            raise TrainingError(msg) from error
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def write_begun(self, begun: Begun) -> None:
         """Keep what a resumed training needs; the first file of a run."""
         self.write(BEGUN_FILE, begun.model_dump_json(indent=2))
@@ -218,18 +250,25 @@ class RunFolder:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["file", "label", "group", "part"])
-        # A group is often called like its patient.
-        groups = [group_digest(group) for group in images.groups or ()] or [""] * len(parts)
+        groups = numbered(images.groups) if images.groups else [""] * len(parts)
         writer.writerows(zip(images.files, images.labels, groups, parts, strict=True))
         self.write("split.csv", text.getvalue())
 
     def append(self, name: str, line: Mapping[str, Any]) -> None:
-        """Add a line of JSON to a file, at once readable."""
+        """Add a line of JSON to a file, at once readable; the line before may be cut off.
+
+        Raises
+        ------
+        TrainingError
+            The disk is full or does not allow it.
+        """
+        path = self.path / name
         try:
-            with (self.path / name).open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(line) + "\n")
+            cut = path.is_file() and path.read_bytes()[-1:] not in {b"", b"\n"}
+            with path.open("a", encoding="utf-8") as stream:
+                stream.write("\n" * cut + json.dumps(line) + "\n")
         except OSError as error:
-            msg = f"{self.path / name} cannot be written: {error.strerror}"
+            msg = f"{path} cannot be written: {error.strerror}"
             raise TrainingError(msg) from error
 
     def lines(self, name: str) -> list[dict[str, Any]]:
@@ -254,10 +293,10 @@ class RunFolder:
     def write_model(self, state: Mapping[str, Tensor]) -> None:
         """Keep the network's tensors."""
         try:
-            with replacing(self.path / MODEL_FILE) as draft:
+            with new_file(self.path / MODEL_FILE) as draft:
                 content = {name: tensor.cpu().contiguous() for name, tensor in state.items()}
                 save_file(content, draft)
-        except (OSError, SafetensorError) as error:
+        except SafetensorError as error:
             msg = f"the model cannot be written to {self.path}: {error}"
             raise TrainingError(msg) from error
 
@@ -343,9 +382,5 @@ class RunFolder:
         TrainingError
             The disk is full or does not allow it.
         """
-        try:
-            with replacing(self.path / name) as draft:
-                draft.write_text(text, encoding="utf-8")
-        except OSError as error:
-            msg = f"{self.path / name} cannot be written: {error.strerror}"
-            raise TrainingError(msg) from error
+        with new_file(self.path / name) as draft:
+            draft.write_text(text, encoding="utf-8")

@@ -3,8 +3,6 @@
 import contextlib
 import hashlib
 import platform
-import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -14,8 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from evidence.errors import EvtlError
 from recommender.plan import TrainingPlan
 from trainer import heads
@@ -23,16 +19,23 @@ from trainer.backbones import choose_backbone, stated_preprocessing
 from trainer.errors import TrainingError
 from trainer.features import choose_device, describe_device
 from trainer.fitting import CHECKPOINT_FILE, LADDER_FOLDER, Fitted, Work, fit
+from trainer.further_splits import (
+    SPLITS_FOLDER,
+    first_deadline,
+    further_splits,
+)
 from trainer.images import ImageSet, Progress
-from trainer.measures.measuring import measured, summed_up, values
+from trainer.measures.measuring import measured, summed_up
 from trainer.measures.predictions_file import PREDICTIONS_FILE, Predicted, write_predictions
 from trainer.metrics import positive_class
+from trainer.places import DRAFTS, remove
 from trainer.preparing.fingerprint import fingerprint
-from trainer.preparing.preparation import prepare, with_parts
-from trainer.preparing.splits import resamples
+from trainer.preparing.preparation import prepare
+from trainer.reading.private import without_folders
 from trainer.runs import Begun, RunFolder, RunResult
 from trainer.tuning.budget import Deadline
 from trainer.tuning.checkpoint import Checkpoint
+from trainer.tuning.guard import Guard
 from trainer.tuning.memory import PeakMemory, keep_freed_memory
 
 #: Seconds of a budget that are kept for metrics and the report.
@@ -50,7 +53,7 @@ class Training:
     begun: Begun
     n_resumed: int
     progress: Progress
-    started: float
+    deadline: Deadline
 
 
 def new_run_id(now: datetime, plan: TrainingPlan, images: ImageSet) -> str:
@@ -70,6 +73,7 @@ def begin(
     *,
     device: str = "auto",
     progress: Progress = _nothing,
+    since: float | None = None,
 ) -> Training:
     """A run folder with all that the training needs, should it be stopped.
 
@@ -85,26 +89,29 @@ def begin(
         ``auto``, ``cpu`` or ``cuda``.
     progress : callable
         Told of each stage: name, done, total.
+    since : float or None
+        When it began by `time.perf_counter`: before the images were read; None for now.
 
     Raises
     ------
     TrainingError
         The folder is not empty or cannot be written.
     """
-    now, started = datetime.now(UTC), time.perf_counter()
+    now, deadline = datetime.now(UTC), Deadline.in_minutes(plan.budget_min, REPORT_S, since)
+    images = replace(images, root=images.root.resolve())
     run_id = new_run_id(now, plan, images)
     folder = RunFolder.create(out or Path("runs") / run_id)
     begun = Begun(
         run_id=run_id,
         started_at=now.isoformat(timespec="microseconds"),
-        data=str(images.root.resolve()),
+        data=str(images.root),
         data_digest=images.digest,
         order=images.order,
         device=device,
     )
     folder.write_plan(plan)
     folder.write_begun(begun)
-    return Training(plan, images, folder, begun, 0, progress, started)
+    return Training(plan, images, folder, begun, 0, progress, deadline)
 
 
 def train(
@@ -136,34 +143,37 @@ def train(
 
 
 def resume(
-    path: Path, read: Callable[[Begun, TrainingPlan], ImageSet], progress: Progress = _nothing
+    folder: RunFolder,
+    read: Callable[[Begun, TrainingPlan], ImageSet],
+    progress: Progress = _nothing,
 ) -> Training:
-    """A training that was stopped, to be gone on with.
+    """A training that was stopped, to be gone on with; a budget begins anew.
 
     Parameters
     ----------
-    path : pathlib.Path
-        Its run folder.
+    folder : RunFolder
+        From `RunFolder.stopped`.
     read : callable
         Gives the images.
 
     Raises
     ------
     TrainingError
-        No training was begun there, or the images are not those that it was begun with.
+        What is kept is broken, or the images are not those that it was begun with.
     """
-    folder = RunFolder.stopped(path)
+    since = time.perf_counter()
     begun, plan = folder.read_begun(), folder.read_plan()
     images = read(begun, plan)
     if images.digest != begun.data_digest:
         msg = (
-            f"{begun.data} does not hold what {path} was begun with: files, labels or groups have "
-            "changed; put them back, or train anew"
+            f"{begun.data} does not hold what {folder.path} was begun with: files, labels or "
+            "groups have changed; put them back, or train anew"
         )
         raise TrainingError(msg)
     n = len(folder.lines("resumed.jsonl")) + 1
     folder.append("resumed.jsonl", {"at": datetime.now(UTC).isoformat(timespec="seconds")})
-    return Training(plan, images, folder, begun, n, progress, time.perf_counter())
+    deadline = Deadline.in_minutes(plan.budget_min, REPORT_S, since)
+    return Training(plan, images, folder, begun, n, progress, deadline)
 
 
 def carry_out(
@@ -183,25 +193,44 @@ def carry_out(
     Raises
     ------
     TrainingError
-        Data, weights or device do not allow it; ``result.json`` of the run says why.
+        Data, weights, device or budget do not allow it, and ``result.json`` of the run says why;
+        or another process works on the run.
     """
+    with training.folder.alone():
+        return _ended(training, record, notes)
+
+
+def _ended(
+    training: Training, record: Callable[[RunResult, RunFolder], None], notes: tuple[str, ...]
+) -> tuple[RunResult, RunFolder]:
     folder = training.folder
     try:
         found = _carried_out(training, notes)
     except BaseException as error:
         reason = str(error) if isinstance(error, EvtlError) else f"{type(error).__name__}: {error}"
-        result = _result(training, {}, status="failed", error=reason)
+        told = without_folders(reason, training.images)
+        result = _result(training, {}, status="failed", error=told)
         # On a full disk the reason cannot be kept either; what went wrong first is raised.
         with contextlib.suppress(EvtlError):
             folder.write_result(result)
             record(result, folder)
+        if isinstance(error, OSError):
+            msg = f"the training was stopped, {folder.path} can be resumed: {reason}"
+            raise TrainingError(msg) from error
         raise
     result = _result(training, found, status="finished")
     folder.write_result(result)
-    Checkpoint(folder.path / CHECKPOINT_FILE).discard()
-    shutil.rmtree(folder.path / LADDER_FOLDER, ignore_errors=True)
+    tidy(folder)
     record(result, folder)
     return result, folder
+
+
+def tidy(folder: RunFolder) -> None:
+    """Remove what a training needs only until its result is kept, and what a kill left behind."""
+    for name in (CHECKPOINT_FILE, LADDER_FOLDER, SPLITS_FOLDER):
+        remove(folder.path / name)
+    for draft in folder.path.glob(DRAFTS):
+        remove(draft)
 
 
 def _result(training: Training, found: dict[str, Any], **how: str) -> RunResult:
@@ -209,7 +238,7 @@ def _result(training: Training, found: dict[str, Any], **how: str) -> RunResult:
     base: dict[str, Any] = {
         "run_id": training.begun.run_id,
         "started_at": training.begun.started_at,
-        "seconds": round(time.perf_counter() - training.started, 2),
+        "seconds": round(training.deadline.spent, 2),
         "backbone_recommended": plan.backbone.name,
         "approach": plan.approach,
         "head": plan.head,
@@ -223,29 +252,42 @@ def _result(training: Training, found: dict[str, Any], **how: str) -> RunResult:
 
 
 def _carried_out(training: Training, notes: tuple[str, ...]) -> dict[str, Any]:
-    plan, folder, progress = training.plan, training.folder, training.progress
-    deadline = Deadline.in_minutes(plan.budget_min, REPORT_S)
+    plan, folder = training.plan, training.folder
+    guard = Guard(training.deadline, training.progress)
     device = choose_device(training.begun.device)
     keep_freed_memory()
     memory = PeakMemory(device)
     chosen = choose_backbone(plan)
     steps = stated_preprocessing(chosen.backbone)
-    data = prepare(training.images, plan, steps, progress)
+    data = prepare(training.images, plan, steps, guard)
     folder.write("fingerprint.json", fingerprint(data.images).model_dump_json(indent=2))
     folder.write_split(data.images, data.parts)
     checkpoint = Checkpoint(folder.path / CHECKPOINT_FILE)
     folder.rewrite("history.jsonl", checkpoint.lines())
     work = Work(
-        plan, data, chosen, steps, folder.path, device, progress,
-        lambda line: folder.append("history.jsonl", line), deadline,
+        plan, data, chosen, steps, folder.path, device, training.progress,
+        lambda line: folder.append("history.jsonl", line),
+        first_deadline(training.deadline, plan),
     )  # fmt: skip
-    fitted = fit(work)
+    fitted, first_s = _first(work, guard)
     if fitted.ladder:
         folder.rewrite("ladder.jsonl", [step.model_dump() for step in fitted.ladder])
     _keep_model(folder, fitted)
-    found = _measured(training, work, fitted, device)
-    warnings = (*notes, *found["warnings"])
+    found = _measured(training, work, fitted, first_s)
+    warnings = tuple(
+        without_folders(each, training.images) for each in (*notes, *found["warnings"])
+    )
     return found | {"warnings": warnings, "peak_memory_mb": memory.taken_mb()}
+
+
+def _first(work: Work, guard: Guard) -> tuple[Fitted, float]:
+    """The training that is kept, and the seconds that it takes once there are features."""
+    before = work.deadline.spent
+    if not work.plan.frozen or work.plan.ladder:
+        return fit(work), work.deadline.spent - before
+    fitted, whole_s = fit(replace(work, progress=guard)), work.deadline.spent - before
+    # Features are kept; those of changed copies are not.
+    return fitted, whole_s if work.plan.augmentation == "offline" else guard.since_s
 
 
 def _keep_model(folder: RunFolder, fitted: Fitted) -> None:
@@ -254,9 +296,7 @@ def _keep_model(folder: RunFolder, fitted: Fitted) -> None:
         heads.save_head(fitted.head, folder.head_file)
 
 
-def _measured(
-    training: Training, work: Work, fitted: Fitted, device: torch.device
-) -> dict[str, Any]:
+def _measured(training: Training, work: Work, fitted: Fitted, first_s: float) -> dict[str, Any]:
     found, plan, images = measured(fitted, work.data, work.plan), work.plan, work.data.images
     write_predictions(
         training.folder.path / PREDICTIONS_FILE,
@@ -265,6 +305,7 @@ def _measured(
             fitted.predictions,
         ),
     )  # fmt: skip
+    further = further_splits(work, training.folder, training.deadline, first_s)
     return {
         "n_images": len(images.files),
         "classes": images.classes,
@@ -275,40 +316,24 @@ def _measured(
         "weights": work.chosen.describe_weights(),
         "positive_class": positive_class(images.classes),
         "n_per_part": dict(Counter(work.data.parts)),
-        "device": describe_device(device),
+        "device": describe_device(work.device),
         "head_setting": fitted.setting,
         "metrics": found.metrics,
         "by_class": found.by_class,
         "operating_point": found.operating_point,
         "features": fitted.features,
         "temperature": fitted.temperature,
-        "resampled": summed_up(_further_splits(training, work)),
+        "resampled": summed_up(further.rows),
         "data": work.data.summary,
-        "warnings": (*work.data.summary.notes, *work.data.summary.shortcuts, *fitted.notes),
+        "warnings": (
+            *work.data.summary.notes,
+            *work.data.summary.shortcuts,
+            *fitted.notes,
+            *filter(None, [further.note]),
+        ),
         "digests": {
             "plan": hashlib.sha256(plan.model_dump_json().encode()).hexdigest(),
             "data": training.images.digest,
             "model": training.folder.model_digest(),
         },
     }
-
-
-def _further_splits(training: Training, work: Work) -> list[dict[str, Any]]:
-    """Metrics of the test part of each further split that the plan asks for.
-
-    Those that were measured before the training was stopped are read back.
-    """
-    if not work.plan.n_folds and work.plan.n_repeats == 1:
-        return []
-    folder, splits = training.folder, tuple(resamples(work.data.images, work.plan))
-    done = folder.lines("folds.jsonl")[: len(splits)]
-    folder.rewrite("folds.jsonl", done)
-    for number, parts in enumerate(splits[len(done) :], len(done) + 1):
-        training.progress("splits", number, len(splits))
-        data = with_parts(work.data, parts)
-        with tempfile.TemporaryDirectory(dir=folder.path) as place:
-            one = replace(work, data=data, folder=Path(place), on_line=lambda _line: None)
-            found = values(fit(one), data)
-        folder.append("folds.jsonl", found)
-        done.append(found)
-    return done

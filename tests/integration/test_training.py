@@ -282,7 +282,7 @@ def test_a_full_disk_is_one_message_and_leaves_nothing_half_written(
     def full(*_args: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("trainer.replacing.os.fsync", full)
+    monkeypatch.setattr("trainer.places.os.fsync", full)
     with pytest.raises(TrainingError, match="No space left on device"):
         train(plan_of(), read_images(sample), tmp_path / "run", device="cpu")
     assert list((tmp_path / "run").iterdir()) == []

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,7 @@ from trainer.measures.bootstrap import INTERVAL_PERCENTILES, N_RESAMPLES, resamp
 from trainer.measures.delong import paired_delong
 from trainer.measures.predictions_file import PREDICTIONS_FILE, Predicted, read_predictions
 from trainer.metrics import measure_weighted
+from trainer.reading.private import numbered
 from trainer.runs import RunFolder, RunResult
 from trainer.targets import Encoded, Labels
 
@@ -145,17 +147,25 @@ def _refuse_other_tasks(first: _Run, second: _Run) -> None:
 def _refuse_leaks(first: _Run, second: _Run) -> None:
     """A run that has seen the images that the other is measured on knows their labels."""
     for tested, learned in ((first, second), (second, first)):
-        seen = learned.predicted.pick(learned.where(LEARNED))
-        files, groups = set(seen.files), set(seen.groups)
-        test = tested.predicted.pick(tested.where(frozenset({TESTED})))
-        pairs = zip(test.files, test.groups, strict=True)
-        if leaked := [file for file, group in pairs if file in files or group in groups]:
+        known = _alike(tested, learned, learned.predicted.pick(learned.where(LEARNED)).files)
+        test = tested.predicted.pick(tested.where(frozenset({TESTED}))).files
+        if leaked := [file for file in test if file in known]:
             msg = (
-                f"{len(leaked)} of {len(test.files)} test images of {tested.folder} are, or share "
+                f"{len(leaked)} of {len(test)} test images of {tested.folder} are, or share "
                 f"a group with, images that {learned.folder} was trained or chosen on, the first "
                 f"{leaked[0]}: train both with the same split (the same images and seed)"
             )
             raise TrainingError(msg)
+
+
+def _alike(one: _Run, other: _Run, files: Sequence[str]) -> set[str]:
+    """Some files and all others of their groups, as either run groups them by its own names."""
+    found, asked = set[str](), set(files)
+    for run in (one, other):
+        pairs = list(zip(run.predicted.files, run.predicted.groups, strict=True))
+        groups = {group for file, group in pairs if file in asked}
+        found |= {file for file, group in pairs if group in groups}
+    return found
 
 
 def _shared(first: _Run, second: _Run) -> tuple[Predicted, Predicted, int]:
@@ -169,11 +179,16 @@ def _shared(first: _Run, second: _Run) -> tuple[Predicted, Predicted, int]:
         msg = f"{first.folder} and {second.folder} share no test image; compare runs on the same"
         raise TrainingError(msg)
     one, other = (
-        run.predicted.pick([by_file[file] for file in files])
+        _renamed(run.predicted.pick([by_file[file] for file in files]))
         for run, by_file in zip((first, second), numbers, strict=True)
     )
     _refuse_other_images(one, other)
     return one, other, len(set(numbers[0]) ^ set(numbers[1]))
+
+
+def _renamed(predicted: Predicted) -> Predicted:
+    """Groups by numbers that are the same in both runs if the groups are."""
+    return replace(predicted, groups=numbered(predicted.groups))
 
 
 def _refuse_other_images(one: Predicted, other: Predicted) -> None:

@@ -6,7 +6,6 @@ tell which is which.
 """
 
 import csv
-import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +15,13 @@ import numpy as np
 
 from recommender.plan import Target
 from trainer.errors import TrainingError
-from trainer.replacing import replacing
+from trainer.places import new_file
+from trainer.reading.private import numbered
 from trainer.targets import NUMBER_NAME, Labels, Predictions
 
 PREDICTIONS_FILE = "predictions.csv"
 COLUMNS = ("file", "part", "label", "group")
 PROBABILITY_PREFIX = "p_"
-#: Hexadecimal digits of a group's digest; two of a million groups are hardly ever alike.
-DIGEST_LENGTH = 16
 #: What a sum of probabilities may be above 1.
 ROUNDING = 1e-6
 
@@ -70,30 +68,27 @@ class Predicted:
 
 
 def write_predictions(path: Path, predicted: Predicted) -> None:
-    """Write the file whole or not at all; groups become digests.
+    """Write the file whole or not at all; groups become numbers.
 
     Raises
     ------
     TrainingError
         It cannot be written.
     """
-    try:
-        with replacing(path) as draft:
-            draft.write_text(_text(predicted), encoding="utf-8")
-    except OSError as error:
-        msg = f"{path} cannot be written: {error.strerror}"
-        raise TrainingError(msg) from error
+    with new_file(path) as draft:
+        draft.write_text(_text(predicted), encoding="utf-8")
 
 
 def _text(predicted: Predicted) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*COLUMNS, *_columns(predicted.names)])
-    words = zip(predicted.files, predicted.parts, predicted.labels, predicted.groups, strict=True)
+    groups = numbered(predicted.groups)
+    words = zip(predicted.files, predicted.parts, predicted.labels, groups, strict=True)
     rows = predicted.predictions.reshape(len(predicted.files), -1).tolist()
     for (file, part, label, group), row in zip(words, rows, strict=True):
         # All digits: rounded, images that the model ranks would be ties.
-        writer.writerow([file, part, label, group_digest(group), *map(repr, row)])
+        writer.writerow([file, part, label, group, *map(repr, row)])
     return text.getvalue()
 
 
@@ -101,11 +96,6 @@ def _columns(names: Sequence[str]) -> list[str]:
     if tuple(names) == (NUMBER_NAME,):
         return [NUMBER_NAME]
     return [PROBABILITY_PREFIX + name for name in names]
-
-
-def group_digest(group: str) -> str:
-    """The first digits of the SHA-256 of a group: alike in every run, and no name."""
-    return hashlib.sha256(group.encode()).hexdigest()[:DIGEST_LENGTH]
 
 
 def read_predictions(path: Path) -> Predicted:

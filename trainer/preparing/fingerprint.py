@@ -17,6 +17,7 @@ from evidence.records import Record
 from recommender.plan import Target
 from trainer.errors import TrainingError, UnreadableError
 from trainer.images import ImageSet
+from trainer.preparing.leakage import conflicts
 from trainer.reading.labels import count_labels
 from trainer.reading.pixels import Header, quiet, read_header, read_picture
 
@@ -153,7 +154,7 @@ def fingerprint(images: ImageSet) -> Fingerprint:
         n_colour_decoded=len(looked_at),
         n_colour_only_grey=looked_at.count(False),
         n_copies=len(paths) - len(set(images.digests)),
-        n_contradicting=images.contradictions(),
+        n_contradicting=sum(len(each.files) for each in conflicts(images)),
         n_decoded=len(decoded),
         unreadable=tuple(
             Damage(number=number + 1, reason=reason) for number, reason in sorted(bad.items())

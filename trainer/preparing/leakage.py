@@ -1,6 +1,5 @@
 """What a split lets across: images of the test part that training has seen in some form."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
@@ -8,6 +7,7 @@ from evidence.records import Record
 from trainer.errors import TrainingError
 from trainer.images import ImageSet
 from trainer.preparing.near_duplicates import NearDuplicates
+from trainer.reading.private import numbered
 
 #: Pairs that a message lists; the report holds them all.
 LISTED = 20
@@ -27,8 +27,7 @@ class Crossing(Record):
     part : str
         ``train`` or ``validation``: where the other one is.
     group : str
-        Short digest of the group that both belong to, whose name may be that of a patient; or
-        empty.
+        Number of the group that both belong to, whose name may be that of a patient; or empty.
     """
 
     kind: Kind
@@ -43,15 +42,11 @@ class Crossing(Record):
 
 
 class Conflict(Record):
-    """Two images that are alike and have different labels."""
+    """Images that are alike and not all labelled alike; `kind` is of the least alike."""
 
     kind: Literal["identical", "near-duplicate"]
-    files: tuple[str, str]
-    labels: tuple[str, str]
-
-    def __str__(self) -> str:
-        pair = zip(self.files, self.labels, strict=True)
-        return " / ".join(f"{name} ({label})" for name, label in pair) + f": {self.kind}"
+    files: tuple[str, ...]
+    labels: tuple[str, ...]
 
 
 class LeakageReport(Record):
@@ -66,7 +61,7 @@ class LeakageReport(Record):
     n_validation : int
         Validation images that are identical or nearly so to a training image, or share its group.
     conflicts : tuple of Conflict
-        Of every cluster of images that are alike: the first, and each that has another label.
+        Clusters of images that are alike, in order of their first file.
     not_compared : dict of str to int
         Images of which only identical copies could be found, by the reason.
     """
@@ -133,23 +128,25 @@ def check_leakage(
 
 
 def conflicts(images: ImageSet, found: NearDuplicates | None = None) -> tuple[Conflict, ...]:
-    """Images that are identical, or nearly, and have different labels."""
+    """Images that are identical, or nearly, and have different labels.
+
+    Parameters
+    ----------
+    found : NearDuplicates or None
+        Of `images`; without it only identical files are known.
+    """
     unit_of = _units(images, found)
-    alike = unit_of.get("near-duplicate", unit_of["identical"])
-    first: dict[str, int] = {}
-    pairs = []
-    for number, unit in enumerate(alike):
-        other = first.setdefault(unit, number)
-        if images.labels[other] != images.labels[number]:
-            pairs.append((other, number))
-    same = unit_of["identical"]
+    same, clusters = unit_of["identical"], dict[str, list[int]]()
+    for number, unit in enumerate(unit_of.get("near-duplicate", same)):
+        clusters.setdefault(unit, []).append(number)
     return tuple(
         Conflict(
-            kind="identical" if same[one] == same[other] else "near-duplicate",
-            files=(images.files[one], images.files[other]),
-            labels=(images.labels[one], images.labels[other]),
+            kind="identical" if len({same[n] for n in cluster}) == 1 else "near-duplicate",
+            files=tuple(images.files[n] for n in cluster),
+            labels=tuple(images.labels[n] for n in cluster),
         )
-        for one, other in pairs
+        for cluster in clusters.values()
+        if len({images.labels[n] for n in cluster}) > 1
     )
 
 
@@ -158,7 +155,7 @@ def _units(images: ImageSet, found: NearDuplicates | None) -> dict[Kind, Sequenc
     same = () if found is None else found.identical
     units: dict[Kind, Sequence[str]] = {"identical": _named(images.digests, same)}
     if images.groups is not None:
-        units["same group"] = images.groups
+        units["same group"] = numbered(images.groups)
     if found is not None:
         units["near-duplicate"] = _named(images.digests, found.clusters)
     return units
@@ -195,7 +192,7 @@ def _crossing(
         if part == "test" and other is not None:
             yield Crossing(
                 kind=kind, test=images.files[number], other=images.files[other],
-                part=parts[other], group=_digest(units[number]) if kind == "same group" else "",
+                part=parts[other], group=units[number] if kind == "same group" else "",
             )  # fmt: skip
 
 
@@ -221,10 +218,6 @@ def _shared_with_training(parts: Sequence[str], units_of: Iterable[Sequence[str]
     return len(shared)
 
 
-def _digest(group: str) -> str:
-    return hashlib.sha256(group.encode()).hexdigest()[:8]
-
-
 def _sayings(report: LeakageReport) -> Iterator[str]:
     """How many test images cross, in each of the ways."""
     for kind, words in {
@@ -236,7 +229,7 @@ def _sayings(report: LeakageReport) -> Iterator[str]:
             yield f"{count} of {report.n_test} test images are {words}"
 
 
-def _listed(items: Sequence[Crossing] | Sequence[Conflict]) -> list[str]:
+def _listed(items: Sequence[Crossing]) -> list[str]:
     """The first of them, a line each, and how many more there are."""
     lines = [f"  {item}" for item in items[:LISTED]]
     return [*lines, f"  and {len(items) - LISTED} more"] if len(items) > LISTED else lines
@@ -260,7 +253,6 @@ def _warnings(report: LeakageReport) -> Iterator[str]:
     if report.n_validation:
         yield f"{report.n_validation} validation images have their like in training"
     if report.conflicts:
-        lines = "; ".join(map(str, report.conflicts[:LISTED]))
-        yield f"{len(report.conflicts)} pairs of images are alike and labelled differently: {lines}"
+        yield f"{len(report.conflicts)} sets of images are alike and labelled differently"
     for reason, count in report.not_compared.items():
         yield f"{count} images were not searched for near-duplicates: {reason}"

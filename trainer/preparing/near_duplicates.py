@@ -75,14 +75,6 @@ class NearDuplicates:
         """Images that have one that is alike."""
         return sum(map(len, self.clusters))
 
-    def conflicting(self, images: ImageSet) -> tuple[tuple[int, ...], ...]:
-        """The clusters whose images are labelled differently."""
-        return tuple(
-            cluster
-            for cluster in self.clusters
-            if len({images.labels[number] for number in cluster}) > 1
-        )
-
 
 def find_near_duplicates(
     images: ImageSet, progress: Progress, thumbnails: Thumbnails | None = None

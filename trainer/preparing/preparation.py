@@ -1,5 +1,6 @@
 """Images as they came -> readable images, parts that nothing crosses, and what was noticed."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -90,15 +91,14 @@ def _summary(
     leakage: LeakageReport,
     shortcuts: tuple[Shortcut, ...],
 ) -> DataSummary:
-    def named(clusters: Sequence[Sequence[int]]) -> tuple[tuple[str, ...], ...]:
-        return tuple(tuple(images.files[number] for number in cluster) for cluster in clusters)
-
     return DataSummary(
         counts=count_parts(images, parts),
         n_groups=None if images.groups is None else len(set(images.groups)),
         unreadable=unreadable,
-        near_duplicates=named(found.clusters),
-        conflicts=named(found.conflicting(images)),
+        near_duplicates=tuple(
+            tuple(images.files[number] for number in cluster) for cluster in found.clusters
+        ),
+        conflicts=tuple(each.files for each in leakage.conflicts),
         crossing=tuple(map(str, leakage.crossings)),
         shortcuts=tuple(map(str, shortcuts)),
         scaling=_counted(images.scalings),
@@ -115,10 +115,10 @@ def _notes(
 ) -> Iterator[str]:
     yield from images.notes
     if unreadable:
-        first = unreadable[0]
+        ((reason, count),) = Counter(each.reason for each in unreadable).most_common(1)
         yield (
-            f"{len(unreadable)} images cannot be read and were left out, the first "
-            f"{first.file}: {first.reason}"
+            f"{len(unreadable)} images cannot be read and were left out; the commonest reason, of "
+            f"{count}: {reason}"
         )
     yield from leakage.warnings
     if images.groups is None:

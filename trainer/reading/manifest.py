@@ -168,10 +168,10 @@ def read_class_folders(folder: Path, target: Target, notes: list[str]) -> list[M
     parts = {path.name.lower() for path in inside}
     is_split = len(parts) > 1 and parts <= set(SPLIT_WORDS)
     rows: list[ManifestRow] = []
-    for path in inside:
-        names = images_below(path)
-        if not names:
-            notes.append(f"folder {path.name} was left out: it holds no image of a known kind")
+    found = {path: images_below(path) for path in inside}
+    if n_empty := sum(not names for names in found.values()):
+        notes.append(f"{n_empty} folders were left out: they hold no image of a known kind")
+    for names in found.values():
         for name in names:
             steps = name.relative_to(folder).parts
             if is_split and len(steps) < 3:

@@ -25,6 +25,10 @@ WORDS = frozenset(
 )
 #: Columns of a manifest that say what is learned, or name single images.
 NOT_OTHERS = frozenset({"file", "label", "labels", "number", "frame", "split", *GROUP_COLUMNS})
+#: Names of columns that may say who somebody is: their values are not looked at, nor told.
+OF_PERSONS = re.compile(
+    r"^(id|case|mrn|dob|patient|person|subject)|(^|first_?|last_?|full_?|sur)name$|birth|uid$|_id$"
+)
 
 Mask = npt.NDArray[np.bool_]
 
@@ -116,6 +120,8 @@ def _column_rules(images: ImageSet) -> Iterator[Rule]:
         if read_manifest(path) is None:
             continue
         for column, values in read_other_columns(path, NOT_OTHERS).items():
+            if OF_PERSONS.search(column):
+                continue
             found = [
                 values.get(name, values.get(name.partition("#")[0], "")) for name in images.files
             ]

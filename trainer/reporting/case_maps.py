@@ -79,7 +79,7 @@ class Explainer:
         files: Sequence[str],
         truths: Sequence[str],
         targets: npt.NDArray[Any],
-    ) -> tuple[ShownCase, ...]:
+    ) -> Iterator[ShownCase]:
         """Each case with its image and maps; of a wrong class also for the true one.
 
         Parameters
@@ -92,38 +92,29 @@ class Explainer:
         targets : ndarray, shape (N,) or (N, C)
             As for `trainer.reporting.cases.pick_cases`.
         """
-        found = []
         for kind, some in zip(cases._fields, cases, strict=True):
             for case in some:
                 true = int(targets[case.image]) if self.target in {"classes", "ordinal"} else None
-                found.append(
-                    ShownCase(
-                        kind=kind,
-                        file=files[case.image],
-                        truth=truths[case.image],
-                        said=self._said(case),
-                        pictures=tuple(self._pictures(pixels[case.image], case, true)),
-                    )
+                yield ShownCase(
+                    kind=kind,
+                    file=files[case.image],
+                    truth=truths[case.image],
+                    said=self._said(case),
+                    pictures=tuple(self._pictures(pixels[case.image], case, true)),
                 )
-        return tuple(found)
 
-    def ideals(self, pixels: Pixels, seed: int) -> tuple[Drawn, ...]:
+    def ideals(self, pixels: Pixels, seed: int) -> Iterator[Drawn]:
         """What the network would call most typical of each output; of no patient.
 
         None of a head without a gradient. Grey where the images `pixels` are.
         """
-        if self.predict is not None:
-            return ()
         is_grey = bool((pixels == pixels[..., :1]).all())
-        outputs = range(len(self.names) - (self.target == "ordinal"))
-        return tuple(
-            Drawn(
-                self._meaning(output),
-                ideal_image(self.model, output, self.steps, seed,
-                            exclusive=self._exclusive, grey=is_grey),
+        n = 0 if self.predict else len(self.names) - (self.target == "ordinal")
+        for output in range(n):
+            found = ideal_image(
+                self.model, output, self.steps, seed, exclusive=self._exclusive, grey=is_grey
             )
-            for output in outputs
-        )  # fmt: skip
+            yield Drawn(self._meaning(output), found)
 
     def resemblance(self, pixels: Pixels, seed: int) -> float | None:
         """Rank correlation of the maps of class or label 0 with those of shuffled weights.

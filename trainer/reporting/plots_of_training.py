@@ -1,7 +1,7 @@
 """Plots of how a model came about, and of the numbers that a model predicts."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.ticker import MaxNLocator
 
@@ -12,18 +12,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from trainer.tuning.ladder import Step
+
 #: Width in inches of the plots of a training.
 WIDE_IN = 6.4
-
-
-class Step(NamedTuple):
-    """A step of a ladder: a value with its 95% interval, and whether the ladder went on from it."""
-
-    name: str
-    value: float
-    low: float | None
-    high: float | None
-    kept: bool
 
 
 def history(lines: Sequence[Mapping[str, Any]], chosen: str = "") -> "Figure":
@@ -91,8 +83,10 @@ def _settings(lines: Sequence[Mapping[str, Any]], chosen: str) -> "Figure":
     return figure
 
 
-def ladder(steps: Sequence[Step], measure: str) -> "Figure":
+def ladder(steps: "Sequence[Step]", measure: str) -> "Figure":
     """Each step of a ladder from frozen to fully trained, and up to where it paid.
+
+    A step without a score has no point.
 
     Raises
     ------
@@ -103,19 +97,24 @@ def ladder(steps: Sequence[Step], measure: str) -> "Figure":
     note = "Whiskers: 95% intervals. Filled: the steps that paid; the last of them was trained."
     figure, axes = canvas(WIDE_IN, 3.2, "Ladder", [note])
     for at, step in enumerate(steps):
-        low = step.value if step.low is None else step.low
-        high = step.value if step.high is None else step.high
-        bar = ([max(step.value - low, 0)], [max(high - step.value, 0)])
-        colour = LINES[0][0] if step.kept else MUTED
-        axes.errorbar([at], [step.value], bar, color=colour, marker="o", ms=8, capsize=4,
-                      mfc=colour if step.kept else "white")  # fmt: skip
-        axes.annotate(f"{step.value:.3f}", (at, step.value), (8, 0), textcoords="offset points",
-                      va="center", size=SMALL)  # fmt: skip
+        if step.value is not None:
+            _rung(axes, at, step, step.value)
     axes.set_xticks(range(len(steps)), [step.name for step in steps])
     axes.margins(x=0.15)
     axes.grid(alpha=0.25, axis="y")
     named(axes, "trained part of the network", measure)
     return figure
+
+
+def _rung(axes: "Axes", at: int, step: "Step", value: float) -> None:
+    low = value if step.low is None else step.low
+    high = value if step.high is None else step.high
+    bar = ([max(value - low, 0)], [max(high - value, 0)])
+    colour = LINES[0][0] if step.kept else MUTED
+    axes.errorbar([at], [value], bar, color=colour, marker="o", ms=8, capsize=4,
+                  mfc=colour if step.kept else "white")  # fmt: skip
+    axes.annotate(f"{value:.3f}", (at, value), (8, 0), textcoords="offset points",
+                  va="center", size=SMALL)  # fmt: skip
 
 
 def agreement(actual: Floats, predicted: Floats, unit: str) -> "Figure":

@@ -17,9 +17,8 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from trainer.errors import TrainingError
 from trainer.measures.bootstrap import Interval
-from trainer.replacing import replacing
+from trainer.places import new_file
 from trainer.reporting import plots, plots_of_training
 from trainer.reporting.report_data import Drawn, Outcomes, ReportData
 from trainer.reporting.wording import INTENDED, facts, interval, limits, of_maps, written
@@ -58,12 +57,9 @@ def write_report(data: ReportData, path: Path) -> None:
     TrainingError
         The file cannot be written.
     """
-    try:
-        with replacing(path) as draft:
-            draft.write_text(render_report(data), encoding="utf-8")
-    except OSError as error:
-        msg = f"the report {path} cannot be written: {error.strerror}"
-        raise TrainingError(msg) from error
+    page = render_report(data)
+    with new_file(path) as draft:
+        draft.write_text(page, encoding="utf-8")
 
 
 def render_report(data: ReportData) -> str:

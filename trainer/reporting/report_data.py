@@ -11,8 +11,8 @@ from evidence.records import Record
 from recommender.plan import TrainingPlan
 from recommender.rules import load_rules
 from trainer.preparing.data_summary import DataSummary
-from trainer.reporting.plots_of_training import Step
 from trainer.runs import RunResult
+from trainer.tuning.ladder import Step
 
 
 class Reference(Record):

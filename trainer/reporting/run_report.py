@@ -1,9 +1,9 @@
 """The report and the card of a run, from its folder alone, at its end or any time after."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -16,18 +16,23 @@ from trainer.measures.predictions_file import PREDICTIONS_FILE, Predicted, read_
 from trainer.reporting.card import model_card
 from trainer.reporting.case_maps import Explainer, Pixels
 from trainer.reporting.cases import Case, Cases, pick_cases
-from trainer.reporting.plots_of_training import Step
 from trainer.reporting.report import write_report
-from trainer.reporting.report_data import Outcomes, Reference, ReportData
+from trainer.reporting.report_data import Drawn, Outcomes, Reference, ReportData
 from trainer.runs import RunFolder, RunResult
 from trainer.targets import Labels
+from trainer.tuning.budget import Deadline
+from trainer.tuning.ladder import Step
 
 REPORT_FILE, CARD_FILE = "report.html", "MODEL_CARD.md"
 #: Cases of each kind: right, wrong, near.
 N_CASES = 3
 #: Classes up to which an ideal image of each is drawn: one takes seconds.
 MAX_IDEALS = 6
+NO_TIME = "Some maps were left out, as the budget left no time: evtl report RUN draws them all."
 NO_MAPS = "No maps could be drawn: the images are not any more where the training read them."
+
+
+T = TypeVar("T")
 
 
 class Explained(NamedTuple):
@@ -43,6 +48,7 @@ def write_run_report(
     device: str = "auto",
     maps: bool = True,
     studies: Sequence[Reference] = (),
+    deadline: Deadline | None = None,
 ) -> None:
     """Write ``report.html`` and ``MODEL_CARD.md`` into the folder of a run.
 
@@ -54,13 +60,15 @@ def write_run_report(
         Draw maps of cases, which takes some hundred forward passes; the rest takes a second.
     studies : sequence of Reference
         Those that the plan names, cited; only the store knows them.
+    deadline : Deadline or None
+        Maps for which no time is left are not drawn.
 
     Raises
     ------
     TrainingError
         The folder is no run, a file of it is broken, or one cannot be written.
     """
-    data = report_data(folder, device=device, maps=maps, studies=studies)
+    data = report_data(folder, device=device, maps=maps, studies=studies, deadline=deadline)
     write_report(data, folder.path / REPORT_FILE)
     folder.write(CARD_FILE, model_card(data))
 
@@ -71,6 +79,7 @@ def report_data(
     device: str = "auto",
     maps: bool = True,
     studies: Sequence[Reference] = (),
+    deadline: Deadline | None = None,
 ) -> ReportData:
     """What the folder of a run tells; maps only where its images still are where they were.
 
@@ -87,7 +96,7 @@ def report_data(
         result=result,
         data=result.data,
         history=tuple(folder.lines("history.jsonl")),
-        ladder=tuple(_step(line) for line in folder.lines("ladder.jsonl")),
+        ladder=tuple(Step.model_validate(line) for line in folder.lines("ladder.jsonl")),
         studies=tuple(studies),
     )
     if result.status != "finished":
@@ -97,12 +106,8 @@ def report_data(
     data = replace(data, names=means.names, outcomes=tuple(_outcomes(result, predicted, means)))
     if not maps:
         return data
-    return _with_maps(data, folder, predicted, means, choose_device(device))
-
-
-def _step(line: Mapping[str, Any]) -> Step:
-    """A step of the ladder, as the report draws it."""
-    return Step(*(line[name] for name in Step._fields))
+    allowed = InTurn(deadline or Deadline.in_minutes(None))
+    return _with_maps(data, folder, predicted, means, choose_device(device), allowed)
 
 
 def _outcomes(result: RunResult, predicted: Predicted, means: Labels) -> Iterator[Outcomes]:
@@ -117,8 +122,34 @@ def _numbers(predicted: Predicted, part: str) -> list[int]:
     return [number for number, name in enumerate(predicted.parts) if name == part]
 
 
+class InTurn:
+    """Things made one after the other while the longest so far would still be ready in time."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline, self._longest = deadline, 0.0
+        self.all_made = True
+
+    def made(self, things: Iterator[T], size: int = 1) -> tuple[T, ...]:
+        """Those that there is time for, where each takes as long as `size` of those before."""
+        found: list[T] = []
+        while self._deadline.left() > size * self._longest:
+            before = self._deadline.spent
+            try:
+                found.append(next(things))
+            except StopIteration:
+                return tuple(found)
+            self._longest = max(self._longest, (self._deadline.spent - before) / size)
+        self.all_made = False
+        return tuple(found)
+
+
 def _with_maps(
-    data: ReportData, folder: RunFolder, predicted: Predicted, means: Labels, device: torch.device
+    data: ReportData,
+    folder: RunFolder,
+    predicted: Predicted,
+    means: Labels,
+    device: torch.device,
+    in_turn: InTurn,
 ) -> ReportData:
     """The same with cases of the test part, if their images can still be read."""
     test = predicted.pick(_numbers(predicted, "test"))
@@ -132,19 +163,28 @@ def _with_maps(
         return replace(data, limits=(*data.limits, NO_MAPS))
     explainer = explainer_of(model, device)
     numbers = list(shown.numbers)
-    drawn = explainer.show(
-        _renumbered(cases, numbers),
-        shown.pixels,
-        [test.files[number] for number in numbers],
-        [test.labels[number] for number in numbers],
-        targets[numbers],
+    drawn = in_turn.made(
+        explainer.show(
+            _renumbered(cases, numbers),
+            shown.pixels,
+            [test.files[number] for number in numbers],
+            [test.labels[number] for number in numbers],
+            targets[numbers],
+        )
     )
-    few = len(means.names) <= MAX_IDEALS
+    compared: tuple[float | None, ...] = ()
+    ideals: tuple[Drawn, ...] = ()
+    if explainer.predict is None:
+        of_all = (explainer.resemblance(shown.pixels, data.plan.seed) for _ in "1")
+        compared = in_turn.made(of_all, len(numbers))
+    if explainer.predict is None and len(means.names) <= MAX_IDEALS:
+        ideals = in_turn.made(explainer.ideals(shown.pixels, data.plan.seed))
     return replace(
         data,
         cases=drawn,
-        ideals=explainer.ideals(shown.pixels, data.plan.seed) if few else (),
-        resemblance=explainer.resemblance(shown.pixels, data.plan.seed),
+        ideals=ideals,
+        resemblance=next(iter(compared), None),
+        limits=data.limits if in_turn.all_made else (*data.limits, NO_TIME),
     )
 
 

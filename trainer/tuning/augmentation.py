@@ -14,7 +14,7 @@ from torch.nn import functional
 from recommender.plan import TrainingPlan, TransformKind
 from trainer.errors import TrainingError
 from trainer.images import Progress
-from trainer.replacing import replacing
+from trainer.places import new_file
 
 #: Ranges of the changes: zoom (share of the side that stays in view), rotation, shift (share of
 #: half a side), contrast, and for colour the contrast and the brightness of each channel.
@@ -170,9 +170,8 @@ def write_copies(folder: Path, pixels: Pixels, plan: TrainingPlan, progress: Pro
     array, record = folder / "copies.npy", folder / "copies.json"
     try:
         if not (record.is_file() and json.loads(record.read_text(encoding="utf-8")) == about):
-            folder.mkdir(parents=True, exist_ok=True)
             _write(array, pixels, plan, progress)
-            with replacing(record) as draft:
+            with new_file(record) as draft:
                 draft.write_text(json.dumps(about, indent=2), encoding="utf-8")
         found = np.load(array, mmap_mode="r")
     except (OSError, ValueError) as error:
@@ -186,7 +185,7 @@ def _write(path: Path, pixels: Pixels, plan: TrainingPlan, progress: Progress) -
     total = len(pixels) * plan.n_copies
     shape = (total, *pixels.shape[1:])
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    with replacing(path) as draft, draft.open("wb") as stream:
+    with new_file(path) as draft, draft.open("wb") as stream:
         np.lib.format.write_array_header_1_0(stream, header)
         for copy in range(plan.n_copies):
             for start in range(0, len(pixels), _BATCH):

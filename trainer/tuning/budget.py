@@ -24,12 +24,20 @@ class OutOfBudgetError(TrainingError):
 
 
 class Budget:
-    """Seconds by a clock; more of them are never given out than there are."""
+    """Seconds by a clock; more of them are never given out than there are.
 
-    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+    Parameters
+    ----------
+    since : float or None
+        When it began, by its clock; None for now.
+    """
+
+    def __init__(
+        self, seconds: float, clock: Callable[[], float], since: float | None = None
+    ) -> None:
         self.seconds = seconds
         self._clock = clock
-        self._started = clock()
+        self._started = clock() if since is None else since
 
     @property
     def spent(self) -> float:
@@ -93,8 +101,8 @@ class Work(NamedTuple):
 class Deadline(Budget):
     """When a training has to be over, and what still fits before.
 
-    Its clock starts when it is made, which is when the training starts: decoding counts. What the
-    pace does not know (writing the run folder, plots) has to fit into `reserve_s`.
+    Its clock starts before the images are read: decoding counts. What the pace does not know
+    (writing the run folder, plots) has to fit into `reserve_s`.
 
     Parameters
     ----------
@@ -104,20 +112,44 @@ class Deadline(Budget):
         Seconds.
     reserve_s : float
         Seconds kept for what follows the last epoch beside the final pass over the images.
+    since : float or None
+        When it began, by its clock; None for now.
+    budget_min : float or None
+        Minutes of the whole budget where this is a share of it.
     """
 
-    def __init__(self, seconds: float, clock: Callable[[], float], reserve_s: float = 0.0) -> None:
-        super().__init__(seconds, clock)
+    def __init__(
+        self,
+        seconds: float,
+        clock: Callable[[], float],
+        reserve_s: float = 0.0,
+        since: float | None = None,
+        budget_min: float | None = None,
+    ) -> None:
+        super().__init__(seconds, clock, since)
         self.reserve_s = reserve_s
+        self.budget_min = seconds / 60 if budget_min is None else budget_min
 
     @classmethod
-    def in_minutes(cls, minutes: float | None, reserve_s: float = 0.0) -> "Deadline":
-        """By the clock on the wall, from now; None never ends."""
-        return cls(math.inf if minutes is None else 60 * minutes, time.perf_counter, reserve_s)
+    def in_minutes(
+        cls, minutes: float | None, reserve_s: float = 0.0, since: float | None = None
+    ) -> "Deadline":
+        """By the clock on the wall (`time.perf_counter`), from now or before; None never ends."""
+        seconds = math.inf if minutes is None else 60 * minutes
+        return cls(seconds, time.perf_counter, reserve_s, since)
+
+    @property
+    def free_s(self) -> float:
+        """Seconds that are left and not kept for what follows."""
+        return max(0.0, self.left() - self.reserve_s)
 
     def fits(self, next_s: float) -> bool:
         """Whether something that takes so long ends in time."""
-        return next_s <= self.left() - self.reserve_s
+        return next_s <= self.free_s
+
+    def part(self, seconds: float) -> "Deadline":
+        """From now so many seconds, at most those that are free."""
+        return Deadline(min(seconds, self.free_s), self._clock, budget_min=self.budget_min)
 
     def epochs(self, wanted: int, work: Work, image_s: float, forward_s: float = 0.0) -> int:
         """Whole epochs that fit, at most those wanted; 0 where not even one does.
@@ -133,12 +165,12 @@ class Deadline(Budget):
         """
         forward_s = forward_s or image_s / STEP_RATIO
         epoch_s = work.n_train * image_s + work.n_validation * forward_s
-        free_s = (self.left() - self.reserve_s) * PLANNED - work.n_final * forward_s
+        free_s = self.free_s * PLANNED - work.n_final * forward_s
         return int(min(wanted, max(0.0, free_s / epoch_s)))
 
     def images(self, work: Work, image_s: float, forward_s: float = 0.0) -> int:
         """Training images of the one epoch for which there is time, validation after it."""
         forward_s = forward_s or image_s / STEP_RATIO
-        free_s = (self.left() - self.reserve_s) * PLANNED
+        free_s = self.free_s * PLANNED
         free_s -= (work.n_validation + work.n_final) * forward_s
         return int(min(work.n_train, max(0.0, free_s / image_s)))

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from trainer.errors import TrainingError
-from trainer.replacing import replacing
+from trainer.places import new_file
 
 #: Seconds between two checkpoints within an epoch: at most so much work is lost.
 EVERY_S = 60.0
@@ -89,9 +89,9 @@ class Checkpoint:
         started = self._clock()
         content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         try:
-            with replacing(self.path) as draft:
+            with new_file(self.path) as draft:
                 save_file(content, draft, {"facts": json.dumps(facts)})
-        except (OSError, SafetensorError) as error:
+        except (TrainingError, SafetensorError) as error:
             kept = "the one before it is kept" if self.path.exists() else "there is none before it"
             msg = (
                 f"the checkpoint {self.path} cannot be written ({error}), {kept}; "

@@ -18,8 +18,10 @@ from trainer.finetune import fine_tune
 from trainer.images import ImageSet, Progress
 from trainer.targets import Labels, Predictions
 from trainer.tuning.augmentation import write_copies
+from trainer.tuning.budget import Deadline
 from trainer.tuning.checkpoint import Checkpoint, Saved
 from trainer.tuning.classifier import Classifier, Part, logits_of
+from trainer.tuning.climbing_time import unwatched
 from trainer.tuning.feeding import Picked
 
 Features = npt.NDArray[np.float32]
@@ -42,6 +44,8 @@ class Ground:
         Makes the backbone as it came.
     folder : pathlib.Path
         Where the state is kept: a ladder that was stopped goes on from there.
+    deadline : Deadline
+        When the ladder has to be over, the training of its highest step included.
     """
 
     images: ImageSet
@@ -55,6 +59,7 @@ class Ground:
     device: torch.device
     progress: Progress
     folder: Path
+    deadline: Deadline
 
 
 def forget(_line: dict[str, Any]) -> None:
@@ -73,12 +78,20 @@ class Climber:
     tell : callable
         Given a line of each epoch, whose number counts on from step to step. After a resume it is
         given all of them again.
+
+    Attributes
+    ----------
+    seconds : list of float
+        That each step took; of one that was stopped, since it was gone on with.
+    notes : tuple of str
+        On the trainings of this process: an early stop, a batch that was too large.
     """
 
     def __init__(
         self, ground: Ground, parts: Sequence[str], name: str, tell: Tell = forget
     ) -> None:
         self._ground, self._parts, self._name, self._tell = ground, np.asarray(parts), name, tell
+        self.seconds, self.notes = list[float](), tuple[str, ...]()
         self._state = self._file("state")
         self.targets = ground.labels.encode(ground.images.labels)
         self._labels = ground.labels.fitted(self.targets[self.index("train")])
@@ -87,7 +100,13 @@ class Climber:
         """Numbers of the images of a part."""
         return np.flatnonzero(self._parts == part)
 
-    def reach(self, rung: int, n_open: int) -> Predictions:
+    def reach(
+        self,
+        rung: int,
+        n_open: int,
+        deadline: Deadline | None = None,
+        watch: Progress = unwatched,
+    ) -> Predictions:
         """Take a step from the one below, unless it was taken; predictions of the test part.
 
         Parameters
@@ -96,21 +115,29 @@ class Climber:
             Number of the step; 0 is the linear head on frozen features.
         n_open : int
             Blocks that learn.
+        deadline : Deadline or None
+            The training is shortened to it.
+        watch : callable
+            Told of each step of the training; may stop it by an error.
 
         Raises
         ------
         TrainingError
             The training cannot go on.
         """
+        before = self._ground.deadline.spent
         saved = self._state.load()
         if saved is None:
-            saved = self._kept(self._probe())
+            probed = self._probe()
+            saved = self._kept(probed, self._ground.deadline.spent - before)
         if saved.facts["rung"] < rung:
-            saved = self._kept(self._train(saved, rung, n_open))
+            trained = self._train(saved, rung, n_open, deadline, watch)
+            saved = self._kept(trained, self._ground.deadline.spent - before)
             self._file(f"step {rung}").discard()
         else:
             for line in saved.facts["lines"][rung]:
                 self._tell(line)
+        self.seconds = saved.facts["seconds"]
         return saved.tensors[f"test/{rung}"].numpy()
 
     def classifier(self) -> Classifier:
@@ -139,9 +166,13 @@ class Climber:
         tested = self.index("test")
         found = heads.predict(head, ground.features[tested]) if len(tested) else np.empty(0)
         tensors = {"model/head.weight": weight, "model/head.bias": bias}
-        return Saved(tensors | {"test/0": torch.from_numpy(found)}, {"rung": 0, "lines": [[]]})
+        return Saved(
+            tensors | {"test/0": torch.from_numpy(found)}, {"rung": 0, "lines": [[]], "seconds": []}
+        )
 
-    def _train(self, below: Saved, rung: int, n_open: int) -> Saved:
+    def _train(
+        self, below: Saved, rung: int, n_open: int, deadline: Deadline | None, watch: Progress
+    ) -> Saved:
         numbers = np.random.SeedSequence((self._ground.plan.seed, rung)).generate_state(1)
         torch.manual_seed(int(numbers[0]))
         classifier, lines = self._loaded(below), list[dict[str, Any]]()
@@ -154,26 +185,34 @@ class Climber:
         running = self._file(f"step {rung}")
         for line in running.lines():
             note(line)
-        self._fine_tune(classifier, rung, n_open, note, running)
+
+        def progress(_stage: str, done: int, total: int) -> None:
+            self._ground.progress(f"{self._name}, step {rung}", done, total)
+            watch(f"step {rung}", done, total)
+
+        self._fine_tune(classifier, n_open, note, running, progress, deadline)
         model = {f"model/{name}": value for name, value in classifier.state_dict().items()}
         tests = {f"test/{n}": found for n, found in below.of("test").items()}
-        facts = {"rung": rung, "lines": [*below.facts["lines"], lines]}
+        facts = below.facts | {"rung": rung, "lines": [*below.facts["lines"], lines]}
         return Saved(model | tests | {f"test/{rung}": self._tested(classifier)}, facts)
 
     def _fine_tune(
-        self, classifier: Classifier, rung: int, n_open: int, note: Tell, running: Checkpoint
+        self,
+        classifier: Classifier,
+        n_open: int,
+        note: Tell,
+        running: Checkpoint,
+        progress: Progress,
+        deadline: Deadline | None,
     ) -> None:
         ground = self._ground
         changes = {"ladder": False, "approach": "fine_tuning", "n_blocks": n_open}
-
-        def progress(_stage: str, done: int, total: int) -> None:
-            ground.progress(f"{self._name}, step {rung}", done, total)
-
-        fine_tune(
+        outcome = fine_tune(
             classifier, self._training_part(), self._part(self.index("validation")),
             ground.plan.model_copy(update=changes), ground.steps, ground.device, note, progress,
-            checkpoint=running, labels=self._labels,
+            checkpoint=running, labels=self._labels, deadline=deadline,
         )  # fmt: skip
+        self.notes += outcome.notes
 
     def _training_part(self) -> Part:
         ground, part = self._ground, self._part(self.index("train"))
@@ -200,9 +239,10 @@ class Climber:
         classifier.load_state_dict(saved.of("model"), strict=False)
         return classifier
 
-    def _kept(self, saved: Saved) -> Saved:
-        self._state.save(saved.tensors, saved.facts)
-        return saved
+    def _kept(self, saved: Saved, took_s: float) -> Saved:
+        facts = saved.facts | {"seconds": [*saved.facts["seconds"], took_s]}
+        self._state.save(saved.tensors, facts)
+        return Saved(saved.tensors, facts)
 
     def _file(self, of: str) -> Checkpoint:
         self._ground.folder.mkdir(parents=True, exist_ok=True)

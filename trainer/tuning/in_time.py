@@ -52,7 +52,7 @@ class InTime:
 
     def note(self) -> str:
         """What the deadline cost; empty where it cost nothing."""
-        loop, minutes = self._loop, self._deadline.seconds / 60
+        loop, minutes = self._loop, self._deadline.budget_min
         if loop.whole_epochs and loop.epoch > self._planned:
             return ""
         trained = f"{loop.epoch - 1} of {self._planned} epochs"

@@ -6,7 +6,6 @@ the images that may be learned from, never of the test part.
 """
 
 import math
-import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,8 +16,10 @@ from evidence.records import Record
 from trainer.measures.bootstrap import Weights, interval, resample
 from trainer.preparing.splits import resamples
 from trainer.targets import Labels, Predictions
+from trainer.tuning.budget import OutOfBudgetError
 from trainer.tuning.classifier import Classifier
 from trainer.tuning.climber import Climber, Ground, Tell, forget
+from trainer.tuning.climbing_time import ClimbingTime
 from trainer.tuning.freezing import blocks
 from trainer.tuning.scores import resampled_score
 
@@ -66,7 +67,21 @@ def rungs(n_blocks: int) -> tuple[int, ...]:
     return tuple(math.ceil(n_blocks * step / n_steps) for step in range(n_steps + 1))
 
 
-def climb(ground: Ground) -> tuple[Step, ...]:
+class Climb(NamedTuple):
+    """Steps that were taken, and what the deadline cost, if anything."""
+
+    steps: tuple[Step, ...]
+    note: str = ""
+
+
+class Ascent(NamedTuple):
+    """A network on the highest step, and what the reader of the result should know of the way."""
+
+    classifier: Classifier
+    notes: tuple[str, ...]
+
+
+def climb(ground: Ground) -> Climb:
     """Take steps while they pay; after the first that does not, try all blocks, and end.
 
     All blocks are tried even then because a network that is cut in the middle of layers that
@@ -77,6 +92,9 @@ def climb(ground: Ground) -> tuple[Step, ...]:
     features (Kumar et al. 2022, arXiv:2202.10054). A step pays if it gains more than one standard
     error of the difference to the last one that paid, on the same images; else the simpler model
     is as good (the rule of one standard error: Breiman et al. 1984, section 3.4.3).
+
+    Where there is a deadline, a step is not taken, or not ended, that would leave no time to train
+    the highest step that paid (`trainer.tuning.climbing_time.ClimbingTime`).
 
     Raises
     ------
@@ -93,15 +111,41 @@ def climb(ground: Ground) -> tuple[Step, ...]:
     found: list[Step] = []
     below: Scores | None = None
     n_open: int | None = 0
+    time_left = ClimbingTime(ground.deadline, FOLDS, n_blocks)
     while n_open is not None:
-        started = time.perf_counter()
-        predictions = [climber.reach(len(found), n_open) for climber in climbers]
+        name = _name(n_open, n_blocks)
+        try:
+            predictions = _reached(climbers, len(found), n_open, time_left)
+        except OutOfBudgetError:
+            return Climb(tuple(found), _cut(ground, len(found), name))
         reached = _scores(ground.labels, climbers, predictions, weights)
-        seconds = round(time.perf_counter() - started, 2)
-        found.append(_step(_name(n_open, n_blocks), n_open, reached, below, seconds))
+        seconds = round(sum(climber.seconds[len(found)] for climber in climbers), 2)
+        time_left.took(n_open, seconds)
+        found.append(_step(name, n_open, reached, below, seconds))
         below = reached if found[-1].kept else below
         n_open = _next(found[-1], n_blocks)
-    return tuple(found)
+    return Climb(tuple(found))
+
+
+def _reached(
+    climbers: Sequence[Climber], rung: int, n_open: int, time_left: ClimbingTime
+) -> list[Predictions]:
+    """Predictions of all folds.
+
+    Raises
+    ------
+    OutOfBudgetError
+        The step does not fit.
+    """
+    watch = time_left.watch(n_open)
+    return [climber.reach(rung, n_open, watch=watch(fold)) for fold, climber in enumerate(climbers)]
+
+
+def _cut(ground: Ground, n_taken: int, name: str) -> str:
+    return (
+        f"the budget of {ground.deadline.budget_min:g} min left time for {n_taken} steps of the "
+        f"ladder: {name} and what may come after were not tried"
+    )
 
 
 def _next(last: Step, n_blocks: int) -> int | None:
@@ -112,8 +156,8 @@ def _next(last: Step, n_blocks: int) -> int | None:
 
 def ascend(
     ground: Ground, parts: Sequence[str], found: Sequence[Step], tell: Tell = forget
-) -> Classifier:
-    """Train up to the highest step that paid, by way of all below it.
+) -> Ascent:
+    """Train up to the highest step that paid, by way of all below it, each in its share of time.
 
     Parameters
     ----------
@@ -129,10 +173,11 @@ def ascend(
     TrainingError
         A training cannot go on.
     """
-    climber = Climber(ground, parts, "ladder", tell)
-    for rung in range(top(found) + 1):
-        climber.reach(rung, found[rung].n_open)
-    return climber.classifier()
+    climber, n = Climber(ground, parts, "ladder", tell), top(found) + 1
+    for rung in range(n):
+        share = ground.deadline.part(ground.deadline.free_s / (n - rung))
+        climber.reach(rung, found[rung].n_open, deadline=share)
+    return Ascent(climber.classifier(), climber.notes)
 
 
 def top(found: Sequence[Step]) -> int:

@@ -8,7 +8,6 @@ from tests.unit.trainer.toys import LITE0, plan_of
 from trainer.measures.bootstrap import Interval
 from trainer.preparing.data_summary import DataSummary
 from trainer.reading.readable import Unreadable
-from trainer.reporting.plots_of_training import Step
 from trainer.reporting.report_data import (
     Drawn,
     Outcomes,
@@ -17,6 +16,7 @@ from trainer.reporting.report_data import (
     ShownCase,
 )
 from trainer.runs import RunResult
+from trainer.tuning.ladder import Step
 
 CLASSES = ("benign", "malignant")
 
@@ -62,6 +62,15 @@ def picture() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     return np.full((16, 16, 3), 90, dtype=np.uint8)
 
 
+def step_of(**fields: object) -> Step:
+    """The first step of a ladder."""
+    base: dict[str, object] = {
+        "name": "frozen", "n_open": 0, "value": 0.9, "low": 0.85, "high": 0.95, "kept": True,
+        "seconds": 1.5,
+    }  # fmt: skip
+    return Step.model_validate(base | fields)
+
+
 def full_report(name: str = "benign_1.png") -> ReportData:
     """Report data with every part; `name` is that of a file."""
     evidence = PlanEvidence(rules=("start-frozen",), studies=("smith-2020",), corpus_digest="abc")
@@ -83,7 +92,7 @@ def full_report(name: str = "benign_1.png") -> ReportData:
         outcomes=(outcomes(),),
         history=({"setting": "C=0.01", "validation_log_loss": 0.5},
                  {"setting": "C=0.1", "validation_log_loss": 0.6}),
-        ladder=(Step("frozen", 0.9, 0.85, 0.95, kept=True),),
+        ladder=(step_of(),),
         cases=(ShownCase("right", f"folder/{name}", "benign", "benign (99.0%)",
                          (Drawn("image", picture()), Drawn("CAM: benign", picture(), "noted"))),
                ShownCase("wrong", "w.png", "benign", "malignant (80.0%)", ())),

@@ -148,7 +148,7 @@ def test_copies_are_written_once(tmp_path: Path) -> None:
 
 def test_copies_that_cannot_be_written_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "copies").write_text("a file where the folder should be", encoding="utf-8")
-    with pytest.raises(TrainingError, match="copies of the offline augmentation"):
+    with pytest.raises(TrainingError, match=r"cannot write .*copies"):
         write_copies(tmp_path / "copies", pixels_of(5), offline(), quiet)
 
 

@@ -42,7 +42,8 @@ def cases_of(targets: npt.NDArray[Any], n_classes: int) -> Cases:
 
 def captions(explainer: Explainer, cases: Cases, targets: npt.NDArray[Any]) -> list[list[str]]:
     files = [f"{number}.png" for number in range(N)]
-    shown = explainer.show(cases, pixels(), files, [str(each) for each in targets], targets)
+    truths = [str(each) for each in targets]
+    shown = tuple(explainer.show(cases, pixels(), files, truths, targets))
     assert [case.file for case in shown] == [f"{c.image}.png" for some in cases for c in some]
     assert all(d.picture.shape == (TOY_PX, TOY_PX, 3) for case in shown for d in case.pictures)
     return [[drawn.caption for drawn in case.pictures] for case in shown]
@@ -73,7 +74,7 @@ def test_a_head_without_a_gradient_is_explained_by_covering_and_by_what_it_was_g
     found = captions(explainer, cases_of(targets, 2), targets)
     assert found[0][1].startswith("occlusion: ")
     assert found[0][-1].endswith(": all features")
-    assert explainer.ideals(pixels(), 0) == ()
+    assert list(explainer.ideals(pixels(), 0)) == []
     assert explainer.resemblance(pixels(), 0) is None
 
 
@@ -114,7 +115,7 @@ def test_labels_and_numbers_are_explained_each_on_its_own(steps: Preprocessing) 
 def test_ideals_have_colour_where_the_images_have(steps: Preprocessing) -> None:
     explainer = Explainer(classifier(2), "classes", ("a", "b"), steps, CPU)
     for colour in (False, True):
-        ideal = explainer.ideals(pixels(colour=colour), 0)[0].picture
+        ideal = next(explainer.ideals(pixels(colour=colour), 0)).picture
         assert bool((ideal == ideal[..., :1]).all()) is not colour
 
 

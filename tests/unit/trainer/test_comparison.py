@@ -79,16 +79,23 @@ def test_bootstrap_and_delong_agree_on_how_sure_a_difference_of_areas_is() -> No
         ),
         (lambda images: changed(images, labels=images.labels[::-1]), "have other labels"),
         (
-            lambda images: changed(images, groups=tuple(f"x{name}" for name in images.groups)),
-            "have other groups in the other run, the first 000.png: the runs are of different",
+            lambda images: changed(images, groups=images.files),
+            "have other groups in the other run, the first 001.png: the runs are of different",
         ),
         (
             lambda images: changed(
                 images,
-                files=tuple(f"copy {name}" for name in images.files),
-                parts=tuple({"test": "train"}.get(part, "test") for part in images.parts),
+                parts=tuple("train" if n % 2 else part for n, part in enumerate(images.parts)),
             ),
             "30 of 30 test images of .*one are, or share a group with, images that .*other was",
+        ),
+        (
+            lambda images: changed(
+                images,
+                files=tuple(f"new {f}" if n % 2 else f for n, f in enumerate(images.files)),
+                parts=tuple("train" if n % 2 else part for n, part in enumerate(images.parts)),
+            ),
+            "15 of 30 test images of .*one are, or share a group with, images that .*other was",
         ),
     ],
 )
@@ -99,6 +106,17 @@ def test_runs_that_cannot_be_compared_are_refused_with_the_reason(
     other = run(tmp_path / "other", change(predicted(2, 1.0)))
     with pytest.raises(TrainingError, match=message):
         compare_runs(one, other)
+
+
+def test_groups_may_have_other_names_in_the_other_run(tmp_path: Path) -> None:
+    """Each run numbers those of its own images; the same images are in one group all the same."""
+    images = predicted(1, 1.0)
+    others = changed(predicted(2, 1.0), groups=tuple(f"x{group}" for group in images.groups))
+    rows = [
+        compare_runs(run(tmp_path / f"one {name}", images), run(tmp_path / name, other)).differences
+        for name, other in (("same", predicted(2, 1.0)), ("other", others))
+    ]
+    assert rows[0] == rows[1]
 
 
 def test_images_that_only_one_run_tested_are_counted_and_left_out(tmp_path: Path) -> None:

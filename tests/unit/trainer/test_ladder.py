@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from tests.unit.trainer.toys import TOY_PX, plan_of
 from tests.unit.trainer.tuning import CPU, STEPS, DeepToy, quiet, same, state_of
 from trainer.features import extract
-from trainer.images import ImageSet
+from trainer.images import ImageSet, Progress
 from trainer.targets import Labels, Predictions
 from trainer.tuning import ladder
+from trainer.tuning.budget import Deadline
 from trainer.tuning.classifier import Classifier
 from trainer.tuning.climber import Climber, Ground
 from trainer.tuning.ladder import Step, ascend, climb, rungs
@@ -58,6 +59,7 @@ def ground(folder: Path, **fields: object) -> Ground:
         device=CPU,
         progress=quiet,
         folder=folder,
+        deadline=Deadline.in_minutes(None),
     )
 
 
@@ -71,13 +73,15 @@ class Told:
 
     def __init__(self, ground: Ground, parts: Sequence[str], _name: str) -> None:
         self._parts, self.targets = np.asarray(parts), ground.labels.encode(ground.images.labels)
+        self.seconds = [0.0] * 9
 
     def index(self, part: str) -> Any:
         """Numbers of the images of a part."""
         return np.flatnonzero(self._parts == part)
 
-    def reach(self, rung: int, _n_open: int) -> Predictions:
+    def reach(self, rung: int, _n_open: int, watch: Progress) -> Predictions:
         """Right with a probability of its own; the same noise on every step."""
+        watch("step", 1, 1)
         truth = self.targets[self.index("test")]
         noise = np.random.default_rng(1).normal(size=len(truth))
         sure = 1 / (1 + np.exp(-self.said[rung] * (2 * truth - 1) - noise))
@@ -102,7 +106,7 @@ def test_it_goes_on_while_steps_gain_more_than_their_standard_error_and_then_tri
 ) -> None:
     monkeypatch.setattr(Told, "said", said)
     monkeypatch.setattr(ladder, "Climber", Told)
-    found = climb(ground(tmp_path))
+    found = climb(ground(tmp_path)).steps
     assert [(step.n_open, step.kept) for step in found] == taken
     assert found[0].gain is None
     for step in found[1:]:
@@ -118,11 +122,11 @@ def test_each_step_of_a_network_begins_with_the_one_below_and_the_last_one_train
     tmp_path: Path,
 ) -> None:
     place = ground(tmp_path)
-    found = climb(place)
+    found = climb(place).steps
     assert [step.name for step in found][:2] == ["frozen", "last 1 of 3 blocks"]
     lines: list[dict[str, Any]] = []
     every = tuple(step.model_copy(update={"kept": True}) for step in found)
-    classifier = ascend(place, PARTS, every, lines.append)
+    classifier = ascend(place, PARTS, every, lines.append).classifier
     opened = [step.n_open for step in every[1:]]
     assert [line["epoch"] for line in lines] == list(range(1, 2 * len(opened) + 1))
     assert [line["n_open"] for line in lines] == [n for n in opened for _ in "12"]
@@ -135,7 +139,7 @@ def test_each_step_of_a_network_begins_with_the_one_below_and_the_last_one_train
 
 def test_the_first_step_is_the_linear_head_on_frozen_features(tmp_path: Path) -> None:
     place = ground(tmp_path)
-    classifier = ascend(place, PARTS, climb(place)[:1])
+    classifier = ascend(place, PARTS, climb(place).steps[:1]).classifier
     assert same(state_of(classifier.backbone), state_of(network()))
     climber = Climber(place, PARTS, "again")
     assert len(climber.reach(0, 0)) == 0
@@ -144,10 +148,10 @@ def test_the_first_step_is_the_linear_head_on_frozen_features(tmp_path: Path) ->
 
 def outcome(place: Ground) -> tuple[tuple[Step, ...], Classifier, list[dict[str, Any]]]:
     """Steps, the network of the last of them, and its history, without what a clock says."""
-    found = tuple(step.model_copy(update={"seconds": 0.0}) for step in climb(place))
+    found = tuple(step.model_copy(update={"seconds": 0.0}) for step in climb(place).steps)
     taken = tuple(step.model_copy(update={"kept": True}) for step in found)
     lines: list[dict[str, Any]] = []
-    classifier = ascend(place, PARTS, taken, lines.append)
+    classifier = ascend(place, PARTS, taken, lines.append).classifier
     return found, classifier, [line | {"seconds": 0.0} for line in lines]
 
 
@@ -181,13 +185,13 @@ def test_a_ladder_that_was_stopped_ends_as_one_that_was_not(
 
 def test_a_finished_ladder_is_not_climbed_again(tmp_path: Path) -> None:
     place = ground(tmp_path)
-    first = climb(place)
+    first = climb(place).steps
 
     def stop(_stage: str, _done: int, _total: int) -> None:
         pytest.fail("something was trained again")
 
-    again = climb(replace(place, progress=stop))
-    assert [step.value for step in again] == [step.value for step in first]
+    again = climb(replace(place, progress=stop)).steps
+    assert again == first
 
 
 def test_copies_of_each_fold_are_made_of_its_training_images(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from tests.unit.trainer.pictures import write_nifti
 from trainer.images import ImageSet, read_images
+from trainer.preparing.leakage import conflicts
 from trainer.preparing.near_duplicates import (
     HASH_DISTANCE,
     NearDuplicates,
@@ -76,7 +77,9 @@ def test_a_changed_copy_is_a_near_duplicate(folder: Path, change: str) -> None:
     images, found = found_in(folder)
     assert names(images, found.clusters) == [["a/00.png", f"b/{path.name}"]]
     assert found.identical == ()
-    assert names(images, found.conflicting(images)) == [["a/00.png", f"b/{path.name}"]]
+    (conflict,) = conflicts(images, found)
+    assert (conflict.files, conflict.labels) == (("a/00.png", f"b/{path.name}"), ("a", "b"))
+    assert conflict.kind == "near-duplicate"
 
 
 def test_the_same_pixels_in_another_format_are_identical(folder: Path) -> None:
@@ -91,7 +94,7 @@ def test_the_same_pixels_in_another_format_are_identical(folder: Path) -> None:
     ]
     assert names(images, found.identical) == expected
     assert found.n_images == 6
-    assert found.conflicting(images) == ()
+    assert conflicts(images, found) == ()
 
 
 def test_a_photograph_that_is_turned_by_its_header_is_a_copy(folder: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.trainer.pictures import write_nifti
 from trainer.errors import UnreadableError
 from trainer.images import read_images
+from trainer.preparing.leakage import conflicts
 from trainer.reading import nifti
 from trainer.reading.pixels import read_header, read_picture
 from trainer.reading.scaling import BY_VOLUME
@@ -147,7 +148,7 @@ def test_slices_of_a_volume_are_one_unit_and_no_copies(tmp_path: Path) -> None:
     assert images.files[:2] == ("0.nii.gz#0", "0.nii.gz#1")
     assert len(set(images.units())) == 4
     assert len(set(images.digests)) == 24
-    assert images.contradictions() == 0
+    assert conflicts(images) == ()
 
 
 def test_a_volume_is_opened_once_for_all_its_slices(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from trainer.errors import TrainingError
-from trainer.places import new_file, new_folder
+from trainer.places import DRAFTS, new_file, new_folder, remove
 
 
 def test_a_file_takes_its_name_once_it_is_complete(tmp_path: Path) -> None:
@@ -59,3 +59,14 @@ def test_what_is_there_is_not_written_over_by_a_folder_nor_a_folder_by_a_file(
     with new_folder(tmp_path / "empty") as draft:
         (draft / "a").write_text("a")
     assert (tmp_path / "empty" / "a").read_text() == "a"
+
+
+def test_what_a_killed_process_left_is_known_by_its_name_and_can_be_removed(tmp_path: Path) -> None:
+    for place in (new_file(tmp_path / "a.csv"), new_folder(tmp_path / "b")):
+        with place as draft:
+            if not draft.is_dir():
+                draft.touch()
+            assert list(tmp_path.glob(DRAFTS)) == [draft]
+            remove(draft)
+            assert list(tmp_path.glob(DRAFTS)) == []
+            draft.touch()

@@ -16,10 +16,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
 from evidence.errors import EvidenceError
-from tests.unit.trainer.reporting import outcomes
+from tests.unit.trainer.reporting import outcomes, step_of
 from trainer.reporting import plots, plots_of_training
 from trainer.reporting.plots import Curve
-from trainer.reporting.plots_of_training import Step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +53,7 @@ ALL: dict[str, Callable[[], Any]] = {
          for e in (1, 2)]
     ),
     "settings": lambda: plots_of_training.history([{"setting": "C=1", "loss": 0.5}], "C=1"),
-    "ladder": lambda: plots_of_training.ladder([Step("frozen", 0.9, None, None, kept=True)], "AUC"),
+    "ladder": lambda: plots_of_training.ladder([step_of(low=None), step_of(value=None)], "AUC"),
     "agreement": lambda: plots_of_training.agreement(np.arange(3.0), np.arange(3.0), "mm"),
     "differences": lambda: plots_of_training.bland_altman(np.arange(3.0), np.ones(3), "mm"),
 }  # fmt: skip

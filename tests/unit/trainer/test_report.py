@@ -283,5 +283,5 @@ def test_the_file_is_whole_or_not_there(tmp_path: Path) -> None:
     write_report(ReportData(plan=plan_of(), result=result_of()), path)
     assert path.read_text(encoding="utf-8").endswith("</html>\n")
     assert [found.name for found in tmp_path.iterdir()] == ["report.html"]
-    with pytest.raises(TrainingError, match="cannot be written"):
-        write_report(ReportData(plan=plan_of(), result=result_of()), tmp_path / "no" / "r.html")
+    with pytest.raises(TrainingError, match="cannot write"):
+        write_report(ReportData(plan=plan_of(), result=result_of()), path / "r.html")

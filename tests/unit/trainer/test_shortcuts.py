@@ -107,6 +107,19 @@ def test_a_column_of_the_manifest_is_looked_at(tmp_path: Path) -> None:
     assert found["the column age"].n_label_having == 60
 
 
+@pytest.mark.parametrize(
+    "column", ["id", "Patient Name", "case_no", "surname", "study_uid", "name"]
+)
+def test_a_column_that_may_say_who_somebody_is_is_not_told(column: str, tmp_path: Path) -> None:
+    lines = [f"file,label,{column},device_name"]
+    for number, name in enumerate(NUMBERED):
+        Image.new("L", (40, 40)).save(tmp_path / name)
+        lines.append(f"{name},{LABELS[number]},Doe {number % 6},{number % 6 // 3}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
+    found = find_shortcuts(image_set(tmp_path, NUMBERED), quiet, plain())
+    assert "Doe" not in str(found)
+
+
 @pytest.mark.parametrize(("level", "colour"), [(0, "black"), (255, "white")])
 def test_borders_are_looked_at(level: int, colour: str) -> None:
     thumbnails = plain()

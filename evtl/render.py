@@ -12,7 +12,7 @@ from typing import Any
 
 from evidence.errors import QueryRefusedError
 from evidence.questions import Answer
-from evidence.records import RunRecord
+from evidence.records import RunRecord, ShippedRun
 from evtl.page import unsteered, whole
 
 WIDTH = 96
@@ -123,3 +123,23 @@ def runs(records: Sequence[RunRecord]) -> str:
              _number(auc), f"{run.seconds:.0f}"]
         )  # fmt: skip
     return table(columns, rows)
+
+
+def shipped_runs(found: Sequence[ShippedRun]) -> str:
+    """Runs that ship with evtl."""
+    columns = ["data set", "backbone", "approach", "weights", "head", "seed", "AUC",
+               "95% interval", "seconds"]  # fmt: skip
+    rows = [
+        [run.dataset, run.backbone, _approach(run), run.initialisation, run.head, str(run.seed),
+         _number(run.auc), f"{_number(run.auc_low)} to {_number(run.auc_high)}",
+         f"{run.seconds:.0f}"]
+        for run in found
+    ]  # fmt: skip
+    return table(columns, rows)
+
+
+def _approach(run: ShippedRun) -> str:
+    """The approach, with the blocks and epochs that were trained where there are some."""
+    trained = [f"{run.n_blocks} blocks"] if run.n_blocks else []
+    trained += [f"{run.epochs} epochs"] if run.epochs else []
+    return f"{run.approach} ({', '.join(trained)})" if trained else run.approach

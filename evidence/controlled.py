@@ -95,7 +95,7 @@ def _datasets(connection: Connection, names: set[str]) -> dict[str, dict[str, An
 
 def _families(connection: Connection) -> dict[str, str]:
     query = select(schema.backbone.c.name, schema.backbone.c.family)
-    return dict(connection.execute(query).tuples().all())
+    return {row.name: row.family for row in connection.execute(query)}
 
 
 def _key(result: ControlledResult) -> tuple[str, ...]:

@@ -131,11 +131,14 @@ def shipped_runs(found: Sequence[ShippedRun]) -> str:
                "95% interval", "seconds"]  # fmt: skip
     rows = [
         [run.dataset, run.backbone, _approach(run), run.initialisation, run.head, str(run.seed),
-         _number(run.auc), f"{_number(run.auc_low)} to {_number(run.auc_high)}",
-         f"{run.seconds:.0f}"]
+         _number(run.auc), _interval(run.auc_low, run.auc_high), f"{run.seconds:.0f}"]
         for run in found
     ]  # fmt: skip
     return table(columns, rows)
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "-" if low is None else f"{_number(low)} to {_number(high)}"
 
 
 def _approach(run: ShippedRun) -> str:

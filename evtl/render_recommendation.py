@@ -127,11 +127,11 @@ def _cost(cost: Cost) -> str:
     if cost.seconds is not None:
         memory = f" and {cost.memory_mb:g} MB" if cost.memory_mb is not None else ""
         spread = f", each within a factor {cost.spread:g}" if cost.spread is not None else ""
-        text += f"; about {cost.seconds:g} s{memory}, {_judged(cost)}{spread}"
+        text += f"; about {cost.seconds:g} s{memory}, {judged(cost)}{spread}"
     return text
 
 
-def _judged(cost: Cost) -> str:
+def judged(cost: Cost) -> str:
     """What the seconds were learned from."""
     if cost.source == "own":
         return f"judged by {counted(cost.n_runs, 'run')} recorded here"

@@ -86,17 +86,13 @@ SHIPPED_RUN = Table(
     CheckConstraint("seconds > 0 AND cpu_s >= 0", name="seconds"),
 )
 #: What our own runs say now.
-COLUMNS = (
-    Column("epochs", Integer),
-    Column("initialisation", String(12)),
-    Column("n_blocks", Integer),
-)
+COLUMNS = {"epochs": Integer(), "initialisation": String(12), "n_blocks": Integer()}
 
 
 def upgrade() -> None:
     SHIPPED_RUN.create(op.get_bind())
-    for column in COLUMNS:
-        op.add_column("run", column.copy())
+    for name, kind in COLUMNS.items():
+        op.add_column("run", Column(name, kind))
     # A run that failed early took no weights; what it was to begin with is not known.
     op.execute(
         "UPDATE run SET initialisation = CASE weights WHEN 'random initialisation' THEN 'random' "
@@ -114,6 +110,6 @@ def downgrade() -> None:
         )
         raise RuntimeError(msg)
     op.execute("DELETE FROM corpus")
-    for column in COLUMNS:
-        op.drop_column("run", column.name)
+    for name in COLUMNS:
+        op.drop_column("run", name)
     SHIPPED_RUN.drop(op.get_bind())

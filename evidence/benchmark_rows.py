@@ -1,7 +1,7 @@
-"""Row models of the files of controlled comparisons: tables, data sets, results."""
+"""Row models of the files of controlled comparisons: tables, data sets, results, shipped runs."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -23,6 +23,9 @@ _BLANK_IS_NONE = BeforeValidator(lambda cell: cell or None)
 Measured = Annotated[
     float, Field(ge=0, allow_inf_nan=False), AfterValidator(lambda value: value + 0.0)
 ]
+Rate = Annotated[Measured, Field(le=1)]
+Bound = Annotated[Rate | None, _BLANK_IS_NONE]
+Taken = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class BenchmarkTableRow(Row):
@@ -101,4 +104,72 @@ class BenchmarkRow(Row):
         if self.metric in RATES and self.value > 1:
             msg = f"{self.metric} is a fraction in [0, 1]; divide per cent by 100"
             raise ValueError(msg)
+        return self
+
+
+def _said(word: str) -> str:
+    if word in {"none", "unspecified"}:
+        msg = "a run of our own says what it did"
+        raise ValueError(msg)
+    return word
+
+
+class ShippedRunRow(Row):
+    """A row of ``runs.csv``: one training that ships with evtl.
+
+    Intervals are bootstrap 95% intervals by patient of this run alone; they are empty where they
+    were not drawn. `epochs` and `n_blocks`, the blocks from the top that were trained, are empty
+    where the approach has none. `versions` names the software.
+    """
+
+    natural_key = ("run_id",)
+    #: Metrics that stand with an interval.
+    metrics: ClassVar[tuple[str, ...]] = ("auc", "accuracy", "balanced_accuracy")
+
+    run_id: Name
+    dataset: Name
+    n_images: Annotated[int, Field(ge=1)]
+    n_classes: Annotated[int, Field(ge=2)]
+    seed: Annotated[int, Field(ge=0)]
+    backbone: Name
+    approach: Annotated[Approach, AfterValidator(_said)]
+    initialisation: Annotated[Initialisation, AfterValidator(_said)]
+    n_blocks: Positive
+    head: Annotated[Head, AfterValidator(_said)]
+    epochs: Positive
+    auc: Rate
+    auc_low: Bound
+    auc_high: Bound
+    accuracy: Rate
+    accuracy_low: Bound
+    accuracy_high: Bound
+    balanced_accuracy: Rate
+    balanced_accuracy_low: Bound
+    balanced_accuracy_high: Bound
+    seconds: Taken
+    cpu_s: Measured
+    peak_memory_mb: Annotated[Taken | None, _BLANK_IS_NONE]
+    device: Name
+    versions: Name
+
+    @model_validator(mode="after")
+    def _says_what_was_trained(self) -> "ShippedRunRow":
+        if (self.epochs is None) != self.approach.startswith("feature_extractor"):
+            msg = "fine-tuning says its epochs, a frozen backbone has none"
+            raise ValueError(msg)
+        if (self.n_blocks is None) == (self.approach == "fine_tuning"):
+            msg = "fine_tuning says in n_blocks how many blocks were trained, nothing else does"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _lies_within_its_interval(self) -> "ShippedRunRow":
+        for metric in self.metrics:
+            low, value, high = (getattr(self, f"{metric}{end}") for end in ("_low", "", "_high"))
+            if (low is None) != (high is None):
+                msg = f"{metric}: give both ends of the interval or none"
+                raise ValueError(msg)
+            if low is not None and not low <= value <= high:
+                msg = f"{metric}: {value:g} is not within {low:g} to {high:g}"
+                raise ValueError(msg)
         return self

@@ -38,6 +38,7 @@ CATALOGUE = {
     "benchmark": "controlled comparisons: where they were published, what was held equal",
     "benchmark_dataset": "the data sets of controlled comparisons, and what they were made from",
     "benchmark_result": "what each configuration reached on each data set of a comparison",
+    "shipped_run": "trainings that ship with evtl, one row per run, with intervals",
     "run": "our own trainings; never counted as studies",
     "run_metric": "metrics of our own trainings, with intervals",
     "identified": "records that the searches of a living review brought",

@@ -1,7 +1,12 @@
 """Every corpus file with its row model and its tables, parents before children."""
 
-from evidence import schema, schema_benchmarks, schema_living, schema_reviews
-from evidence.benchmark_rows import BenchmarkDatasetRow, BenchmarkRow, BenchmarkTableRow
+from evidence import schema, schema_benchmarks, schema_living, schema_reviews, schema_runs
+from evidence.benchmark_rows import (
+    BenchmarkDatasetRow,
+    BenchmarkRow,
+    BenchmarkTableRow,
+    ShippedRunRow,
+)
 from evidence.crosswalk import CrosswalkRow
 from evidence.living_rows import IdentifiedRow, ReadingRow, ScreeningRow
 from evidence.review_rows import AgreementRow, BackboneFactRow, DisagreementRow, FlowRow
@@ -73,6 +78,7 @@ CODECS: dict[str, Codec] = {
             "benchmarks.csv", BenchmarkRow, schema_benchmarks.benchmark_result,
             {"table": "benchmark"},
         ),
+        Codec("runs.csv", ShippedRunRow, schema_runs.shipped_run),
         Codec("identified.csv", IdentifiedRow, schema_living.identified, _STUDY),
         Codec("screening.csv", ScreeningRow, schema_living.screening, _STUDY),
         Codec("readings.csv", ReadingRow, schema_living.reading, _STUDY),

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Select, delete, insert, select, true
 
 from evidence import schema
-from evidence.controlled import controlled
+from evidence.controlled import controlled, shipped_runs
 from evidence.errors import EvidenceError
 from evidence.records import (
     ArmRecord,
@@ -19,6 +19,7 @@ from evidence.records import (
     RunRecord,
     Study,
 )
+from evidence.schema_runs import run, run_metric
 from evidence.store import Store
 
 #: Opens a connection for reading.
@@ -47,6 +48,7 @@ def corpus_from(connection: Connection, connect: Connect) -> Corpus:
         with connect() as opened:
             return _arms(opened, schema.extraction.c.id.in_(numbers))
 
+    trained = shipped_runs(connection)
     claims = connection.execute(select(schema.claim).order_by(schema.claim.c.key)).mappings()
     return Corpus(
         digest=connection.execute(select(schema.corpus.c.digest)).scalar() or "",
@@ -54,7 +56,8 @@ def corpus_from(connection: Connection, connect: Connect) -> Corpus:
         claims=tuple(Claim.model_validate(dict(row)) for row in claims),
         backbones=_backbones(connection),
         runs=_runs(connection),
-        controlled=controlled(connection),
+        shipped=trained,
+        controlled=controlled(connection, trained),
     )
 
 
@@ -99,26 +102,26 @@ def record_run(store: Store, record: RunRecord) -> None:
         for metric, interval in values.items()
     ]
     with store.begin() as connection:
-        of_run = schema.run.c.run_id == record.run_id
-        status = connection.execute(select(schema.run.c.status).where(of_run)).scalar()
+        of_run = run.c.run_id == record.run_id
+        status = connection.execute(select(run.c.status).where(of_run)).scalar()
         if status == "finished":
             msg = f"run {record.run_id} is recorded already"
             raise EvidenceError(msg)
         if status is not None:
-            metrics_of_run = schema.run_metric.c.run_id == record.run_id
-            connection.execute(delete(schema.run_metric).where(metrics_of_run))
-            connection.execute(delete(schema.run).where(of_run))
-        connection.execute(insert(schema.run), row)
+            metrics_of_run = run_metric.c.run_id == record.run_id
+            connection.execute(delete(run_metric).where(metrics_of_run))
+            connection.execute(delete(run).where(of_run))
+        connection.execute(insert(run), row)
         if metrics:
-            connection.execute(insert(schema.run_metric), metrics)
+            connection.execute(insert(run_metric), metrics)
 
 
 def _runs(connection: Connection) -> tuple[RunRecord, ...]:
     metrics: dict[str, dict[str, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
-    for row in connection.execute(select(schema.run_metric)).mappings():
+    for row in connection.execute(select(run_metric)).mappings():
         interval = {"value": row["value"], "low": row["low"], "high": row["high"]}
         metrics[row["run_id"]][row["split"]][row["metric"]] = interval
-    order = select(schema.run).order_by(schema.run.c.started_at, schema.run.c.run_id)
+    order = select(run).order_by(run.c.started_at, run.c.run_id)
     return tuple(
         RunRecord.model_validate({**row, "metrics": metrics.get(row["run_id"], {})})
         for row in connection.execute(order).mappings()

@@ -219,8 +219,18 @@ class ControlledResult(Record):
 class RunRecord(Record):
     """One training of ours, as stored; never counted as a study.
 
-    `metrics` maps split -> metric -> ``{"value", "low", "high"}``. `peak_memory_mb` is what the
-    training took at most, in 10^6 bytes; None where it is not known.
+    Attributes
+    ----------
+    metrics : dict
+        Split -> metric -> ``{"value", "low", "high"}``.
+    peak_memory_mb : float or None
+        What the training took at most, in 10^6 bytes; None where it is not known.
+    epochs : int or None
+        That the network was trained for; None where it was not, or in records of before.
+    initialisation : str or None
+        None in records of before, where it is not known.
+    n_blocks : int or None
+        From the top that were trained, where only some were.
     """
 
     schema_version: Literal[1] = 1
@@ -246,6 +256,45 @@ class RunRecord(Record):
     versions: dict[str, str]
     error: str = ""
     peak_memory_mb: float | None = None
+    epochs: int | None = None
+    initialisation: Initialisation | None = None
+    n_blocks: int | None = None
+
+
+class ShippedRun(Record):
+    """One training that ships with evtl, on a data set of the controlled comparisons.
+
+    `auc`, `accuracy` and `balanced_accuracy` are those of the test part, in [0, 1], with the ends
+    of their 95% bootstrap intervals by patient, of this run alone. `epochs` and `n_blocks` are
+    None where the approach has none; `cpu_s` is CPU time, `seconds` wall time of the whole.
+    """
+
+    schema_version: Literal[1] = 1
+    run_id: str
+    dataset: str
+    n_images: int
+    n_classes: int
+    seed: int
+    backbone: str
+    approach: Approach
+    initialisation: Initialisation
+    n_blocks: int | None
+    head: Head
+    epochs: int | None
+    auc: float
+    auc_low: float | None
+    auc_high: float | None
+    accuracy: float
+    accuracy_low: float | None
+    accuracy_high: float | None
+    balanced_accuracy: float
+    balanced_accuracy_low: float | None
+    balanced_accuracy_high: float | None
+    seconds: float
+    cpu_s: float
+    peak_memory_mb: float | None
+    device: str
+    versions: str
 
 
 class ChangeSet(Record):
@@ -323,3 +372,4 @@ class Corpus:
     backbones: tuple[Backbone, ...]
     runs: tuple[RunRecord, ...] = ()
     controlled: tuple[ControlledResult, ...] = ()
+    shipped: tuple[ShippedRun, ...] = ()

@@ -1,13 +1,13 @@
-"""The tables of what was published and of our own runs (SQLAlchemy Core; names by convention).
+"""The tables of what was published (SQLAlchemy Core; names by convention).
 
-The other tables stand in `evidence.schema_reviews`, `evidence.schema_living` and
-`evidence.schema_benchmarks`, the views ``study_features`` and ``fact`` in the migrations.
+The other tables stand in `evidence.schema_reviews`, `evidence.schema_living`,
+`evidence.schema_benchmarks` and `evidence.schema_runs`, the views ``study_features`` and ``fact``
+in the migrations.
 """
 
 from typing import Any, get_args
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     CheckConstraint,
     Column,
@@ -350,46 +350,6 @@ claim = Table(
     Column("figure", ForeignKey("printed_figure.key")),
     Column("note", Text, nullable=False),
     one_of("kind", vocabulary.ClaimKind),
-)
-
-run = Table(
-    "run",
-    metadata,
-    Column("run_id", String(80), primary_key=True),
-    Column("started_at", String(40), nullable=False),
-    Column("status", String(10), nullable=False),
-    Column("folder", Text, nullable=False),
-    Column("modality", String(40), nullable=False),
-    Column("anatomy", String(40)),
-    Column("task", String(20), nullable=False),
-    Column("n_images", Integer, nullable=False),
-    Column("n_classes", Integer),
-    Column("backbone_recommended", String(120), nullable=False),
-    Column("backbone", String(120), nullable=False),
-    Column("weights", Text, nullable=False),
-    Column("approach", String(30), nullable=False),
-    Column("head", String(20), nullable=False),
-    Column("seed", Integer, nullable=False),
-    Column("device", Text, nullable=False),
-    Column("seconds", Float, nullable=False),
-    Column("digests", JSON, nullable=False),
-    Column("versions", JSON, nullable=False),
-    Column("error", Text, nullable=False),
-    Column("peak_memory_mb", Float),
-    CheckConstraint("status IN ('finished', 'failed')", name="status"),
-    one_of("approach", vocabulary.Approach),
-    one_of("head", vocabulary.Head),
-)
-
-run_metric = Table(
-    "run_metric",
-    metadata,
-    Column("run_id", ForeignKey("run.run_id", ondelete="CASCADE"), primary_key=True),
-    Column("split", String(10), primary_key=True),
-    Column("metric", String(30), primary_key=True),
-    Column("value", Float),
-    Column("low", Float),
-    Column("high", Float),
 )
 
 corpus = Table(

@@ -25,6 +25,7 @@ FILES = (
     "benchmark_tables.csv",
     "benchmark_datasets.csv",
     "benchmarks.csv",
+    "runs.csv",
 )
 
 

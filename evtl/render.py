@@ -12,7 +12,7 @@ from typing import Any
 
 from evidence.errors import QueryRefusedError
 from evidence.questions import Answer
-from evidence.records import RunRecord
+from evidence.records import RunRecord, ShippedRun
 from evtl.page import unsteered, whole
 
 WIDTH = 96
@@ -123,3 +123,26 @@ def runs(records: Sequence[RunRecord]) -> str:
              _number(auc), f"{run.seconds:.0f}"]
         )  # fmt: skip
     return table(columns, rows)
+
+
+def shipped_runs(found: Sequence[ShippedRun]) -> str:
+    """Runs that ship with evtl."""
+    columns = ["data set", "backbone", "approach", "weights", "head", "seed", "AUC",
+               "95% interval", "seconds"]  # fmt: skip
+    rows = [
+        [run.dataset, run.backbone, _approach(run), run.initialisation, run.head, str(run.seed),
+         _number(run.auc), _interval(run.auc_low, run.auc_high), f"{run.seconds:.0f}"]
+        for run in found
+    ]  # fmt: skip
+    return table(columns, rows)
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "-" if low is None else f"{_number(low)} to {_number(high)}"
+
+
+def _approach(run: ShippedRun) -> str:
+    """The approach, with the blocks and epochs that were trained where there are some."""
+    trained = [f"{run.n_blocks} blocks"] if run.n_blocks else []
+    trained += [f"{run.epochs} epochs"] if run.epochs else []
+    return f"{run.approach} ({', '.join(trained)})" if trained else run.approach

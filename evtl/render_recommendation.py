@@ -127,9 +127,16 @@ def _cost(cost: Cost) -> str:
     if cost.seconds is not None:
         memory = f" and {cost.memory_mb:g} MB" if cost.memory_mb is not None else ""
         spread = f", each within a factor {cost.spread:g}" if cost.spread is not None else ""
-        runs = "1 run" if cost.n_runs == 1 else f"{cost.n_runs} runs"
-        text += f"; about {cost.seconds:g} s{memory}, judged by {runs} recorded here{spread}"
+        text += f"; about {cost.seconds:g} s{memory}, {judged(cost)}{spread}"
     return text
+
+
+def judged(cost: Cost) -> str:
+    """What the seconds were learned from."""
+    if cost.source == "own":
+        return f"judged by {counted(cost.n_runs, 'run')} recorded here"
+    pace = ", at the pace of the runs recorded here" * (cost.source == "shipped_at_own_pace")
+    return f"learned from {counted(cost.n_runs, 'shipped run')} on another machine{pace}"
 
 
 def _why(found: Recommendation) -> Iterator[str]:

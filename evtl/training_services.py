@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evidence import queries
+from evidence import controlled, queries
 from evidence.errors import EvidenceError
-from evidence.records import RunRecord
+from evidence.records import RunRecord, ShippedRun
 from evidence.store import Store
 from evtl.asking import TaskOptions
 from evtl.planning import Wishes, training_plan
@@ -169,9 +169,17 @@ def runs() -> tuple[RunRecord, ...]:
     return queries.runs(Store())
 
 
+def shipped_runs() -> tuple[ShippedRun, ...]:
+    """The trainings that ship with evtl, those of one configuration side by side."""
+    with Store().connect() as connection:
+        return controlled.shipped_runs(connection)
+
+
 def run_record(result: "RunResult", plan: TrainingPlan, folder: Path) -> RunRecord:
     """What the store keeps of a run."""
-    profile = plan.profile
+    from trainer.runs import RunFolder  # noqa: PLC0415  (torch only when training)
+
+    profile, history = plan.profile, RunFolder(folder).lines("history.jsonl")
     return RunRecord(
         run_id=result.run_id,
         started_at=result.started_at,
@@ -198,6 +206,10 @@ def run_record(result: "RunResult", plan: TrainingPlan, folder: Path) -> RunReco
         versions=result.versions,
         error=result.error,
         peak_memory_mb=result.peak_memory_mb,
+        # Those that were trained: a budget may leave time for fewer than planned.
+        epochs=max((line["epoch"] for line in history if "epoch" in line), default=None),
+        initialisation=plan.initialisation,
+        n_blocks=plan.n_blocks,
     )
 
 

@@ -130,6 +130,7 @@ def _cost(evidence: Gathered, n: int) -> Cost:
         memory_mb=None if memory is None else round(memory.value),
         n_runs=0 if seconds is None else seconds.n_runs,
         spread=None if seconds is None or seconds.spread is None else round(seconds.spread, 2),
+        source=None if seconds is None else seconds.source,
     )
 
 

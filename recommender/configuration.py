@@ -117,14 +117,21 @@ RUN_METRICS = ("auc", "balanced_accuracy", "accuracy")
 def of_run(run: RunRecord, family: str) -> Observation | None:
     """A finished run of ours on its test images; None where it measured nothing comparable.
 
-    Runs on the same data with the same seed share their split and may be compared.
+    Runs on the same data with the same seed share their split and may be compared. A frozen
+    backbone that was trained for epochs climbed a ladder, and its value is not that of its
+    approach.
     """
     measured = run.metrics.get("test", {})
     metric = next((m for m in RUN_METRICS if measured.get(m, {}).get("value") is not None), None)
     value = measured[metric]["value"] if metric else None
-    if run.status != "finished" or metric is None or value is None:
+    climbed = run.approach.startswith("feature_extractor") and run.epochs
+    if run.status != "finished" or climbed or metric is None or value is None:
         return None
     name = run.digests.get("data", run.run_id)
     task = Task(name, run.modality, run.anatomy, run.n_images, run.n_classes, run.task)
-    configuration = Configuration(run.backbone, family, run.approach, run.head)
+    random = run.initialisation == "random"
+    configuration = Configuration(
+        run.backbone, family, run.approach, run.head, "random" if random else "pretrained",
+        "" if random else IMAGENET,
+    )  # fmt: skip
     return Observation(OWN_RUNS, task, configuration, metric, value, split=f"seed {run.seed}")

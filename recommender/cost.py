@@ -1,13 +1,23 @@
 """What training a configuration takes: operations counted, seconds and memory learned from runs."""
 
+import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import NamedTuple
+from statistics import fmean
+from typing import Literal, NamedTuple
 
-from evidence.records import Backbone, RunRecord
+from evidence.records import Backbone, RunRecord, ShippedRun
 from evidence.vocabulary import Approach
 from recommender.plan import EPOCHS, TEST_FRACTION
+
+#: What a prediction was learned from: our own runs; those that ship with evtl, on another machine;
+#: or these, times what our own runs of other kinds took beside them.
+Source = Literal["own", "shipped", "shipped_at_own_pace"]
+Run = RunRecord | ShippedRun
+#: Kind of training -> size and measured value of each run.
+Points = dict[str, list[tuple[float, float]]]
 
 #: A backward pass computes gradients for inputs and for weights: twice the forward pass.
 PASSES_TRAINED = 3
@@ -22,7 +32,14 @@ def is_frozen(approach: Approach) -> bool:
     return approach.startswith("feature_extractor")
 
 
-def training_macs(backbone: Backbone, approach: Approach, n_images: int) -> int:
+def kind_of(approach: Approach) -> str:
+    """Trainings of one kind take alike: what head is put on frozen features hardly matters."""
+    return "frozen" if is_frozen(approach) else approach
+
+
+def training_macs(
+    backbone: Backbone, approach: Approach, n_images: int, epochs: int = EPOCHS
+) -> int:
     """Multiply-accumulates of one training: every image once if frozen, else every epoch."""
     if backbone.n_macs is None:
         msg = f"{backbone.name} has no counted operations"
@@ -30,7 +47,7 @@ def training_macs(backbone: Backbone, approach: Approach, n_images: int) -> int:
     forward = backbone.n_macs * n_images
     if is_frozen(approach):
         return forward
-    return round(forward * (1 - TEST_FRACTION) * EPOCHS * PASSES_TRAINED)
+    return round(forward * (1 - TEST_FRACTION) * epochs * PASSES_TRAINED)
 
 
 def held_bytes(backbone: Backbone, approach: Approach, n_images: int) -> int:
@@ -53,11 +70,14 @@ class Estimate(NamedTuple):
         Runs that it rests on.
     spread : float or None
         Every run lay within this factor of what the others predict for it; None for one run.
+    source : str
+        What runs these are.
     """
 
     value: float
     n_runs: int
     spread: float | None
+    source: Source = "own"
 
 
 @dataclass(frozen=True)
@@ -68,67 +88,131 @@ class Line:
     slope: float
     n_runs: int
     spread: float | None
+    source: Source = "own"
 
     def at(self, size: float) -> Estimate:
         """Prediction for one size."""
-        return Estimate(self.start + self.slope * size, self.n_runs, self.spread)
+        return Estimate(self.start + self.slope * size, self.n_runs, self.spread, self.source)
+
+    def at_pace(self, pace: float) -> "Line":
+        """The line of shipped runs on a machine where all takes so many times as much."""
+        return replace(
+            self, start=pace * self.start, slope=pace * self.slope, source="shipped_at_own_pace"
+        )
 
 
 @dataclass(frozen=True)
 class Learned:
     """What recorded runs say of trainings on the device used last.
 
-    Frozen and trained backbones are apart, because most of a frozen training is not training.
+    Kinds of training (`kind_of`) are apart, because most of a frozen training is not training.
     """
 
-    seconds_by_class: Mapping[bool, Line]
-    memory_by_class: Mapping[bool, Line]
+    seconds_by_kind: Mapping[str, Line]
+    memory_by_kind: Mapping[str, Line]
 
-    def seconds(self, backbone: Backbone, approach: Approach, n_images: int) -> Estimate | None:
+    def seconds(
+        self, backbone: Backbone, approach: Approach, n_images: int, epochs: int = EPOCHS
+    ) -> Estimate | None:
         """Wall time of a training; None where no run was alike."""
-        line = self.seconds_by_class.get(is_frozen(approach))
-        return None if line is None else line.at(training_macs(backbone, approach, n_images))
+        line = self.seconds_by_kind.get(kind_of(approach))
+        size = training_macs(backbone, approach, n_images, epochs)
+        return None if line is None else line.at(size)
 
     def memory_mb(self, backbone: Backbone, approach: Approach, n_images: int) -> Estimate | None:
         """Most memory that a training takes, in 10^6 bytes; None where no run was alike."""
-        line = self.memory_by_class.get(is_frozen(approach))
+        line = self.memory_by_kind.get(kind_of(approach))
         return None if line is None else line.at(held_bytes(backbone, approach, n_images))
 
 
-def learn(runs: Iterable[RunRecord], backbones: Mapping[str, Backbone]) -> Learned:
+def learn(
+    runs: Iterable[RunRecord],
+    backbones: Mapping[str, Backbone],
+    shipped: Iterable[ShippedRun] = (),
+) -> Learned:
     """Learn from our own finished runs on the device of the last of them, in any order.
 
     Parameters
     ----------
     backbones : mapping
         Name -> backbone; runs of others, or of those without counted operations, say nothing.
+    shipped : iterable of ShippedRun
+        Stand in for kinds of training of which there is no run of our own.
     """
-    finished = [run for run in runs if run.status == "finished"]
-    last = max(finished, key=lambda run: (run.started_at, run.run_id), default=None)
-    used = [
-        (run, backbones[run.backbone])
-        for run in finished
-        if last is not None and run.device == last.device
-        if run.backbone in backbones and backbones[run.backbone].library
-    ]
+    own, others = _counted(_of_last_device(runs), backbones), _counted(_alike(shipped), backbones)
     return Learned(
-        _by_class(used, training_macs, lambda run: run.seconds),
-        _by_class(used, held_bytes, lambda run: run.peak_memory_mb),
+        _lines(_points(own, _macs, _seconds), _points(others, _macs, _seconds)),
+        _lines(_points(own, _held, _memory), _points(others, _held, _memory)),
     )
 
 
-def _by_class(
-    runs: Sequence[tuple[RunRecord, Backbone]],
-    size: Callable[[Backbone, Approach, int], int],
-    measured: Callable[[RunRecord], float | None],
-) -> dict[bool, Line]:
-    points: dict[bool, list[tuple[float, float]]] = {}
+def _of_last_device(runs: Iterable[RunRecord]) -> list[RunRecord]:
+    finished = [run for run in runs if run.status == "finished"]
+    last = max(finished, key=lambda run: (run.started_at, run.run_id), default=None)
+    return [run for run in finished if last is not None and run.device == last.device]
+
+
+def _alike(runs: Iterable[ShippedRun]) -> list[ShippedRun]:
+    """Those on the device that most of them ran on."""
+    known = list(runs)
+    counts = Counter(run.device for run in known)
+    most = min(counts, key=lambda device: (-counts[device], device), default=None)
+    return [run for run in known if run.device == most]
+
+
+def _counted(runs: Sequence[Run], backbones: Mapping[str, Backbone]) -> list[tuple[Run, Backbone]]:
+    return [
+        (run, backbones[run.backbone])
+        for run in runs
+        if run.backbone in backbones and backbones[run.backbone].library
+        # Frozen with epochs: up a ladder, which is several trainings.
+        if not (is_frozen(run.approach) and run.epochs)
+    ]
+
+
+def _macs(run: Run, backbone: Backbone) -> int:
+    # Records of before do not say their epochs; nearly all had the default.
+    return training_macs(backbone, run.approach, run.n_images, run.epochs or EPOCHS)
+
+
+def _held(run: Run, backbone: Backbone) -> int:
+    return held_bytes(backbone, run.approach, run.n_images)
+
+
+def _seconds(run: Run) -> float | None:
+    return run.seconds
+
+
+def _memory(run: Run) -> float | None:
+    return run.peak_memory_mb
+
+
+def _points(
+    runs: Sequence[tuple[Run, Backbone]],
+    size: Callable[[Run, Backbone], int],
+    measured: Callable[[Run], float | None],
+) -> Points:
+    found: Points = {}
     for run, backbone in runs:
         value = measured(run)
         if value is not None and value > 0:
-            point = (float(size(backbone, run.approach, run.n_images)), value)
-            points.setdefault(is_frozen(run.approach), []).append(point)
-    return {frozen: fit(sorted(found)) for frozen, found in points.items()}
+            point = (float(size(run, backbone)), value)
+            found.setdefault(kind_of(run.approach), []).append(point)
+    return found
+
+
+def _lines(own: Points, shipped: Points) -> dict[str, Line]:
+    """A line for each kind; of kinds without own runs that of the shipped, at the pace of ours."""
+    others = {kind: replace(fit(sorted(p)), source="shipped") for kind, p in shipped.items()}
+    ratios = [
+        math.log(value / others[kind].at(size).value)
+        for kind in own.keys() & others.keys()
+        for size, value in own[kind]
+    ]
+    if ratios:
+        pace = math.exp(fmean(ratios))
+        others = {kind: line.at_pace(pace) for kind, line in others.items()}
+    return others | {kind: fit(sorted(points)) for kind, points in own.items()}
 
 
 def fit(points: Sequence[tuple[float, float]]) -> Line:

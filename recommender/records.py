@@ -6,6 +6,7 @@ from pydantic import JsonValue
 
 from evidence.records import Record, TaskProfile
 from evidence.vocabulary import Approach, Head, Initialisation
+from recommender.cost import Source
 from recommender.plan import TrainingPlan, TransformKind
 
 Goal = Literal["accuracy", "balanced", "cost"]
@@ -49,12 +50,16 @@ class Cost(Record):
     relative : float
         The same, as a multiple of the cheapest choice.
     seconds, memory_mb : float or None
-        Learned from our own recorded runs on the device used last, of frozen or of trained
-        backbones as this one is; None where there are none. Memory is in 10^6 bytes.
+        Learned from runs of the same kind (frozen, partly or wholly trained): our own on the device
+        used last, else those that ship with evtl; None where there are none. Memory is in 10^6
+        bytes.
     n_runs : int
         Runs that `seconds` rests on.
     spread : float or None
         Each of these runs took what the others predict within this factor; None below two.
+    source : str or None
+        What runs these are: ``own``, ``shipped`` (with evtl, on another machine), or
+        ``shipped_at_own_pace``, times what our own runs of other kinds took beside them.
     """
 
     n_macs: int
@@ -63,6 +68,7 @@ class Cost(Record):
     memory_mb: float | None = None
     n_runs: int = 0
     spread: float | None = None
+    source: Source | None = None
 
 
 class Choice(Record):

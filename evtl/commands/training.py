@@ -1,12 +1,13 @@
 """Training and what was trained."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from evidence.records import Record
 from evidence.vocabulary import Approach, Head
 from evtl import render
 from evtl import training_services as services
@@ -187,18 +188,29 @@ def report(
 
 
 @app.command()
-def runs(as_json: JsonOption = False) -> None:
+def runs(
+    shipped: Annotated[
+        bool, typer.Option("--shipped", help="Those that ship with evtl instead.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """List the trainings recorded in the store, oldest first.
 
     Example: evtl runs
     """
+    if shipped:
+        found = services.shipped_runs()
+        typer.echo(_json(found) if as_json else render.shipped_runs(found))
+        return
     records = services.runs()
-    if as_json:
-        typer.echo(json.dumps([record.model_dump() for record in records], indent=2))
-    elif records:
-        typer.echo(render.runs(records))
+    if as_json or records:
+        typer.echo(_json(records) if as_json else render.runs(records))
     else:
         typer.echo("no run is recorded yet; train one: evtl train DATA --modality ...")
+
+
+def _json(records: Sequence[Record]) -> str:
+    return json.dumps([record.model_dump() for record in records], indent=2)
 
 
 @app.command("sample-data")

@@ -22,7 +22,7 @@ WHY = Reason("anna", "fuzz", "import")
 NAMES = (
     "studies.csv", "publications.csv", "claims.csv", "backbones.csv", "reviews.csv", "flow.csv",
     "agreement.csv", "crosswalk.csv", "cells.csv", "printed_figures.csv",
-    "benchmark_tables.csv", "benchmark_datasets.csv", "benchmarks.csv",
+    "benchmark_tables.csv", "benchmark_datasets.csv", "benchmarks.csv", "runs.csv",
 )  # fmt: skip
 
 

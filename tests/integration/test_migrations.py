@@ -14,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Inspector, create_engine, inspect, text
 
-from evidence import changes, export, queries, schema
+from evidence import changes, export, queries, schema_runs
 from evidence.changes import Reason
 from evidence.errors import EvidenceError
 from evidence.imports import Search, import_file
@@ -24,10 +24,12 @@ from evidence.store import HEAD, Store, migrate
 from tests.integration.test_store import RUN
 
 #: Every revision below the newest, downwards.
-OLDER = ("0005", "0004", "0003", "0002", "0001", "base")
+OLDER = ("0006", "0005", "0004", "0003", "0002", "0001", "base")
 #: An extraction that a user of an older store corrected there, and the columns that have moved.
 OWN = "review = 'morid2022' AND study = 'dawud-2019'"
 MOVED = {"n_images": 2105, "n_augmented": 12636, "n_classes": 3, "class_type": "categorical"}
+#: Columns of our own runs that came with later revisions.
+LATER = {"peak_memory_mb", "epochs", "initialisation", "n_blocks"}
 RIS = "TY  - JOUR\nAU  - New, Anna\nTI  - Transfer learning of elbows\nPY  - 2024\nER  - \n"
 
 
@@ -56,7 +58,7 @@ def revision(store: Store) -> str | None:
 
 def runs(store: Store) -> list[list[tuple[Any, ...]]]:
     """Our own trainings, in the columns that every revision has."""
-    columns = ", ".join(c.name for c in schema.run.c if c.name != "peak_memory_mb")
+    columns = ", ".join(c.name for c in schema_runs.run.c if c.name not in LATER)
     with store.engine.connect() as connection:
         return [
             rows(connection, f"SELECT {columns} FROM run"),
@@ -208,11 +210,38 @@ def test_a_store_with_comparisons_of_its_own_is_not_taken_down(
     assert dump(either) == whole
 
 
-def test_only_the_memory_of_a_run_is_lost_on_the_way_back(either: Store) -> None:
-    queries.record_run(either, RUN.model_copy(update={"peak_memory_mb": 812.5}))
+def test_memory_and_epochs_of_a_run_are_lost_on_the_way_back(either: Store) -> None:
+    queries.record_run(either, RUN.model_copy(update={"peak_memory_mb": 812.5, "epochs": 6}))
     migrate(either.url, "0004")
     migrate(either.url, "head")
     assert queries.runs(either) == (RUN,)
+
+
+@pytest.mark.parametrize(
+    ("weights", "known"),
+    [("random initialisation", "random"), ("package: x sha256:1", "pretrained"), ("", None)],
+)
+def test_the_initialisation_of_a_run_of_before_follows_from_its_weights(
+    either: Store, weights: str, known: str | None
+) -> None:
+    before = RUN.model_copy(update={"weights": weights, "initialisation": None})
+    queries.record_run(either, before)
+    migrate(either.url, "0006")
+    (run,) = queries.runs(Store(either.url))
+    assert run == before.model_copy(update={"initialisation": known})
+
+
+def test_a_store_with_shipped_runs_of_its_own_is_not_taken_down(
+    either: Store, tmp_path: Path
+) -> None:
+    header, first, *_ = (shipped("data") / "runs.csv").read_text(encoding="utf-8").splitlines()
+    own = first.replace(first.partition(",")[0], "own-run")
+    (tmp_path / "own.csv").write_text(f"{header}\n{own}\n", encoding="utf-8")
+    import_file(either, tmp_path / "own.csv", Search(), Reason("anna", "own", "import"))
+    whole = dump(either)
+    with pytest.raises(RuntimeError, match="holds 1 change sets of shipped runs"):
+        migrate(either.url, "0006")
+    assert dump(either) == whole
 
 
 def test_a_store_with_newer_rows_of_backbones_is_not_taken_down(

@@ -25,7 +25,7 @@ RUN = RunRecord(
     n_classes=3, backbone_recommended="GoogLeNet", backbone="EfficientNet-Lite0",
     weights="package: x", approach="feature_extractor", head="linear", seed=0, device="cpu",
     seconds=20.5, metrics={"test": {"auc": {"value": 0.92, "low": 0.88, "high": None}}},
-    digests={"plan": "1"}, versions={"torch": "2"},
+    digests={"plan": "1"}, versions={"torch": "2"}, initialisation="pretrained",
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import String, Table, Text
 
 from evidence import schema
+from evidence.benchmark_rows import ShippedRunRow
 from evidence.codecs import CODECS
 from evidence.crosswalk import TARGETS
 from evidence.ingest import Line
@@ -104,6 +105,10 @@ BY_FILE: dict[tuple[str, str], Strategy] = {
     ("benchmark_datasets.csv", "task"): st.sampled_from(get_args(Task)),
     ("benchmarks.csv", "value"): st.floats(0, 1).map(str),
     ("benchmarks.csv", "cpu_s"): st.just("") | st.floats(0, 10**9).map(str),
+    **{("runs.csv", name): st.floats(0, 1).map(str) for name in ShippedRunRow.metrics},
+    ("runs.csv", "seconds"): st.floats(0.01, 10**9).map(str),
+    ("runs.csv", "cpu_s"): st.floats(0, 10**9).map(str),
+    ("runs.csv", "peak_memory_mb"): st.just("") | st.floats(0.01, 10**9).map(str),
     ("printed_figures.csv", "printed"): st.sampled_from(["0", "-1.50", "1,234.5", "7;8;9"]),
     ("printed_figures.csv", "query"): st.sampled_from(["SELECT\n1", "with x as (y) select z"]),
     ("readings.csv", "field"): st.sampled_from(["note", "row_label", "image_type"]),
@@ -153,6 +158,18 @@ def _result(cells: Cells) -> Cells:
     return cells | {"pretraining": (cells["pretraining"].strip() or "-") if pretrained else ""}
 
 
+def _run(cells: Cells) -> Cells:
+    frozen, partial = cells["approach"].startswith("feature"), cells["approach"] == "fine_tuning"
+    fitted = {
+        "epochs": "" if frozen else cells["epochs"] or "6",
+        "n_blocks": (cells["n_blocks"] or "2") if partial else "",
+    }
+    for name in ShippedRunRow.metrics:
+        said = cells[f"{name}_low"] or cells[f"{name}_high"]
+        fitted |= {f"{name}_low": "0" if said else "", f"{name}_high": "1" if said else ""}
+    return cells | fitted
+
+
 FITTED: dict[str, Callable[[Cells], Cells]] = {
     "studies.csv": _study,
     "backbones.csv": lambda cells: (
@@ -166,6 +183,7 @@ FITTED: dict[str, Callable[[Cells], Cells]] = {
     "disagreements.csv": _side,
     "crosswalk.csv": _category,
     "benchmarks.csv": _result,
+    "runs.csv": _run,
     "readings.csv": lambda cells: cells | {"value": cells["value"].strip() or "-"},
     "field_sources.csv": lambda cells: (
         cells | {"statement": "" if cells["column"].strip() else cells["statement"].strip() or "-"}

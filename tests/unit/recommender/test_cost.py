@@ -11,7 +11,7 @@ from scipy.optimize import nnls
 
 from evidence.records import Backbone, Corpus, RunRecord
 from evidence.vocabulary import Approach
-from recommender.cost import Learned, Line, fit, held_bytes, learn, training_macs
+from recommender.cost import Learned, Line, fit, held_bytes, kind_of, learn, training_macs
 
 FROZEN: Approach = "feature_extractor"
 TUNED: Approach = "fine_tuning_from_scratch"
@@ -185,7 +185,8 @@ def test_runs_that_did_not_measure_their_memory_still_give_seconds(
 def test_more_images_never_take_less(
     corpus: Corpus, line: Line, approach: Approach, sizes: list[int], data: st.DataObject
 ) -> None:
-    learned = Learned({True: line, False: line}, {True: line, False: line})
+    lines = {kind_of(approach): line}
+    learned = Learned(lines, lines)
     backbone = data.draw(st.sampled_from([b for b in corpus.backbones if b.library]))
     for estimate in (learned.seconds, learned.memory_mb):
         few, many = (estimate(backbone, approach, n) for n in sorted(sizes))

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from evidence.records import TaskProfile
-from recommender.plan import CARRIED_OUT, PlannedBackbone, TrainingPlan
+from recommender.plan import PROBED, PlannedBackbone, TrainingPlan
 from trainer import heads
 from trainer.backbones import Preprocessing, build_backbone, preprocessing
 from trainer.features import extract
@@ -123,7 +123,7 @@ def configurations(
     features = extract(network, pixels, steps, CPU, silent)
     extraction = decoding + time.process_time() - started
     test = parts == "test"
-    for approach, head in CARRIED_OUT:
+    for approach, head in PROBED:
         if (approach, head) in done:
             continue
         started = time.process_time()
@@ -169,7 +169,7 @@ def rows(
             for row in (read(out) if out.exists() else ())
             if all(row[key] == str(value) for key, value in {**about, "backbone": backbone}.items())
         }
-        if set(CARRIED_OUT) <= done:
+        if set(PROBED) <= done:
             continue
         for approach, head, found, seconds in configurations(images, name, seed, epochs, done):
             measured = dict(zip(COLUMNS[8:11], (round(v, 5) for v in found), strict=True))

@@ -14,6 +14,7 @@ from evidence.errors import QueryRefusedError
 from evidence.questions import Answer
 from evidence.records import RunRecord
 from evtl.page import unsteered, whole
+from recommender.plan import RANDOM_WEIGHTS, how
 
 WIDTH = 96
 
@@ -111,6 +112,10 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
+def _approach(run: RunRecord) -> str:
+    return how(run.approach, "random" if run.weights == RANDOM_WEIGHTS else "pretrained")
+
+
 def runs(records: Sequence[RunRecord]) -> str:
     """Recorded runs, oldest first."""
     columns = ["run", "status", "task", "n", "backbone", "approach", "head", "test AUC", "seconds"]
@@ -119,7 +124,7 @@ def runs(records: Sequence[RunRecord]) -> str:
         auc = run.metrics.get("test", {}).get("auc", {}).get("value")
         task = " ".join(word for word in (run.modality, run.anatomy) if word)
         rows.append(
-            [run.run_id, run.status, task, str(run.n_images), run.backbone, run.approach, run.head,
-             _number(auc), f"{run.seconds:.0f}"]
+            [run.run_id, run.status, task, str(run.n_images), run.backbone, _approach(run),
+             run.head, _number(auc), f"{run.seconds:.0f}"]
         )  # fmt: skip
     return table(columns, rows)

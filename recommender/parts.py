@@ -46,6 +46,7 @@ class Literature:
                 "backbone": shares(near, corpus.arms, "backbone"),
                 "family": shares(near, corpus.arms, "family"),
                 "approach": shares(near, corpus.arms, "approach"),
+                "initialisation": shares(near, corpus.arms, "initialisation"),
                 "head": shares(near, corpus.arms, "head"),
             },
             pairs=comparisons(profile, corpus.arms),
@@ -57,19 +58,25 @@ class Literature:
         return tuple(rule for rule in self.rules if not rule.is_setting)
 
     def prefer(self, one: Configuration) -> tuple[Rule, ...]:
-        """Rules that speak for a configuration."""
+        """Rules that speak for a configuration.
+
+        What the reviews say of approaches is about weights that are transferred: it does not speak
+        for random ones.
+        """
         return tuple(
             rule
             for rule in self._on_choices
             if rule.concerns(one.backbone, one.family, one.approach, one.head)
+            if one.initialisation != "random" or not rule.approach
         )
 
     def popularity(self, one: Configuration) -> float:
-        """Mean share of backbone, family, approach and head among the neighbours."""
+        """Mean share of each thing that is chosen among the neighbours."""
         words = {
             "backbone": one.backbone,
             "family": one.family,
             "approach": one.approach,
+            "initialisation": one.initialisation,
             "head": one.head,
         }
         return fmean(self.prevalence[kind].get(word, 0.0) for kind, word in words.items())

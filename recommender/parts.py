@@ -57,18 +57,25 @@ class Literature:
     def _on_choices(self) -> tuple[Rule, ...]:
         return tuple(rule for rule in self.rules if not rule.is_setting)
 
+    @cached_property
+    def _preferred(self) -> dict[Configuration, tuple[Rule, ...]]:
+        """What `prefer` found before: it is asked to score and to cite."""
+        return {}
+
     def prefer(self, one: Configuration) -> tuple[Rule, ...]:
         """Rules that speak for a configuration.
 
         What the reviews say of approaches is about weights that are transferred: it does not speak
         for random ones.
         """
-        return tuple(
-            rule
-            for rule in self._on_choices
-            if rule.concerns(one.backbone, one.family, one.approach, one.head)
-            if one.initialisation != "random" or not rule.approach
-        )
+        if one not in self._preferred:
+            self._preferred[one] = tuple(
+                rule
+                for rule in self._on_choices
+                if rule.concerns(one.backbone, one.family, one.approach, one.head)
+                if one.initialisation != "random" or not rule.approach
+            )
+        return self._preferred[one]
 
     def popularity(self, one: Configuration) -> float:
         """Mean share of each thing that is chosen among the neighbours."""

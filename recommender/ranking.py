@@ -128,19 +128,24 @@ class Standing:
         """What is taken from the scores of methods of which nothing was measured, shape (N,).
 
         Their expectation is borrowed from other methods. So it counts for a standard deviation
-        less, beside the best of what was measured, and never comes before that; where nothing was
-        measured of any method there is nothing to come before.
+        less, of the difference to what is most like them of what was measured, and never comes
+        before the best of that; where nothing was measured of any method there is none.
         """
-        unknown = np.array([
-            c.method not in self.compared and c != self.favoured for c in self.configurations
-        ])  # fmt: skip
+        unknown = self._unknown
         if unknown.all() or not unknown.any():
             return np.zeros(len(scores))
-        best = int(np.flatnonzero(~unknown)[scores[~unknown].argmax()])
-        c = self.covariance
-        variance = c.diagonal() + c[best, best] - 2 * c[:, best]
-        less = np.where(unknown, -np.sqrt(np.maximum(variance, 0.0)), 0.0)
-        return less + behind(scores + less, unknown, float(scores[best]))
+        c, own = self.covariance, self.covariance.diagonal()
+        apart = own[unknown, None] + own[~unknown] - 2 * c[np.ix_(unknown, ~unknown)]
+        less = np.zeros(len(scores))
+        less[unknown] -= np.sqrt(np.maximum(apart.min(1), 0.0))
+        return less + behind(scores + less, unknown, float(scores[~unknown].max()))
+
+    @cached_property
+    def _unknown(self) -> npt.NDArray[np.bool_]:
+        """Whose method was never measured, but for the one that trials speak for."""
+        return np.array(
+            [c.method not in self.compared and c != self.favoured for c in self.configurations]
+        )
 
     @property
     def tells_apart(self) -> bool:

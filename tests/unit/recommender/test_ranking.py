@@ -59,9 +59,7 @@ def test_the_fallbacks_follow_the_ranking_and_name_every_other_backbone(corpus: 
     found = recommend(Question(ULTRASOUND), corpus)
     best = found.ranking[0]
     chosen = best.approach, best.initialisation, best.head
-    names = [
-        c.backbone for c in found.ranking if (c.approach, c.initialisation, c.head) == chosen
-    ]
+    names = [c.backbone for c in found.ranking if (c.approach, c.initialisation, c.head) == chosen]
     assert [b.name for b in (found.plan.backbone, *found.plan.fallbacks)] == names
     assert "EfficientNet-Lite0" in names
 

@@ -27,7 +27,7 @@ def _paragraphs(found: Recommendation, top: int) -> Iterator[str]:
     yield _ranking(found, top)
     yield (
         "Score and parts are points of AUC beside the average candidate; cost is the price of "
-        f"{_priced_by(found)}, memory that of memory."
+        f"computing, {_priced_by(found)}{_memory(found)}."
     )
     if any(choice.parts["unmeasured"] for choice in found.ranking[:top]):
         yield (
@@ -73,7 +73,7 @@ def _question(found: Recommendation) -> str:
 def _ranking(found: Recommendation, top: int) -> str:
     """The best choices with the parts that count in any of them."""
     shown = found.ranking[:top]
-    parts = [n for n in shown[0].parts if any(abs(c.parts[n]) > LEAST_PART for c in found.ranking)]
+    parts = [n for n in shown[0].parts if any(abs(c.parts[n]) > LEAST_PART for c in shown)]
     rows = [
         [
             str(c.rank), c.backbone, how(c.approach, c.initialisation), c.head, f"{c.score:+.2f}",
@@ -143,10 +143,14 @@ def _priced_by(found: Recommendation) -> str:
     """What the part cost goes by, of those that are ranked."""
     ways = {choice.cost.priced_by for choice in found.ranking}
     words = {
-        "seconds": "the seconds that runs foretell",
-        "operations": "the operations, counted where no run foretells the seconds",
+        "seconds": "by the seconds that runs foretell",
+        "operations": "by counted operations where no run foretells the seconds",
     }
-    return "; or ".join(words[way] for way in sorted(ways, reverse=True))
+    return " and ".join(words[way] for way in sorted(ways, reverse=True))
+
+
+def _memory(found: Recommendation) -> str:
+    return ", memory that of memory" if found.ranking[0].parts["memory"] else ""
 
 
 def _cost(cost: Cost) -> str:

@@ -32,7 +32,7 @@ from evtl.asking import TaskOptions, question
 from evtl.probing import candidates
 from recommender.plan import TrainingPlan
 from trainer.images import ImageSet
-from trainer.probing.probe import probe
+from trainer.probing.probe import configuration, probe
 from trainer.probing.probe_report import Configuration, ProbeReport, Trial, decide
 from trainer.tuning.memory import keep_freed_memory
 
@@ -101,7 +101,9 @@ def planned_by_advice(
     options = TaskOptions(modality=modality, anatomy=anatomy, goal="accuracy")
     asked = question(options, corpus, images)
     backbones = frozenset(key[0] for key in keys(grid))
-    return candidates(replace(asked, backbones=backbones), without(name, corpus))
+    advised = candidates(replace(asked, backbones=backbones), without(name, corpus))
+    pretrained = [plan for plan in advised if plan.initialisation == "pretrained"]
+    return tuple(plan for plan in pretrained if key_of(configuration(plan)) in keys(grid))
 
 
 def say(line: str) -> None:

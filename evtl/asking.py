@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from evidence.records import Corpus, TaskProfile
 from evidence.vocabulary import ANATOMY, MODALITY
 from evtl.available import HOW_TO_GET, available
-from recommender.candidates import parse_restriction
+from evtl.machine import memory_mb
+from recommender.candidates import Restriction, parse_restriction
 from recommender.errors import RecommendationError
 from recommender.records import Goal
 
@@ -50,22 +51,27 @@ def question(options: TaskOptions, corpus: Corpus, images: "ImageSet | None" = N
     asked = options if images is None else seen(images, options)
     limits = parse_restriction(corpus.backbones, asked.candidates, asked.approaches)
     names = None if limits.backbones is None else frozenset(limits.backbones)
-    if asked.available:
-        here = available(corpus.backbones)
-        names = here if names is None else names & here
-        if not names:
-            msg = (
-                f"--available: no weights of the asked backbones are on this machine; {HOW_TO_GET}"
-            )
-            raise RecommendationError(msg)
     return Question(
         profile=task_profile(asked),
         goal=asked.goal,
         data_digest="" if images is None else images.digest,
         backbones=names,
+        here=_here(limits, corpus) if asked.available else None,
+        memory_mb=memory_mb(corpus.runs),
         approaches=None if limits.approaches is None else frozenset(limits.approaches),
         class_sizes=None if images is None else class_sizes(images),
     )
+
+
+def _here(limits: Restriction, corpus: Corpus) -> frozenset[str]:
+    """Which of the asked backbones have their weights on this machine."""
+    here = available(corpus.backbones)
+    found = here if limits.backbones is None else here & frozenset(limits.backbones)
+    # Nobody gets random weights for want of others without having asked for them.
+    if not found and "random_initialisation" not in (limits.approaches or ()):
+        msg = f"--available: no weights of the asked backbones are on this machine; {HOW_TO_GET}"
+        raise RecommendationError(msg)
+    return found
 
 
 def class_sizes(images: "ImageSet") -> tuple[int, ...] | None:

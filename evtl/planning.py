@@ -12,7 +12,7 @@ from evidence.store import Store
 from evidence.vocabulary import Approach, Head
 from evtl.asking import TaskOptions, explain_invalid, question
 from recommender.errors import RecommendationError
-from recommender.plan import BLOCKS, CARRIED_OUT, TrainingPlan, read_plan
+from recommender.plan import BLOCKS, TrainingPlan, read_plan
 
 if TYPE_CHECKING:  # torch must not be imported to recommend
     from trainer.images import ImageSet
@@ -91,7 +91,7 @@ def training_plan(
 def _recommended(
     images: "ImageSet", options: TaskOptions, wishes: Wishes, corpus: Corpus
 ) -> TrainingPlan:
-    """The recommendation for what was asked for, or for what is nearest to it."""
+    """The recommendation for what was asked for."""
     from recommender.answering import recommend  # noqa: PLC0415  (numpy only here)
 
     approach, limited = asked_approach(wishes), options
@@ -99,9 +99,8 @@ def _recommended(
         if options.approaches is not None:
             msg = "--approaches restricts what is recommended, --approach sets it: give one of them"
             raise RecommendationError(msg)
-        known = {each for each, _ in CARRIED_OUT}
-        nearest = approach if approach in known else "fine_tuning_from_scratch"
-        limited = replace(options, approaches=nearest)
+        is_random = wishes.initialisation == "random"
+        limited = replace(options, approaches="random" if is_random else approach)
     return recommend(question(limited, corpus, images), corpus).plan
 
 
@@ -126,7 +125,9 @@ def _as_asked(plan: TrainingPlan, wishes: Wishes) -> dict[str, Any]:
     hybrid = approach == "feature_extractor_hybrid"
     head = wishes.head or (plan.head if hybrid or plan.head == "linear" else "linear")
     found: dict[str, Any] = {"approach": approach, "head": head}
-    if approach == "fine_tuning" and not (plan.n_blocks or wishes.n_blocks or wishes.lora_rank):
+    if approach != "fine_tuning" or wishes.lora_rank:
+        found["n_blocks"] = None
+    elif not (plan.n_blocks or plan.lora_rank):
         found["n_blocks"] = BLOCKS
     if wishes.ladder:
         found["augmentation"] = "online"  # for the steps that train; frozen features need none

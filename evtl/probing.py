@@ -15,7 +15,7 @@ from recommender.configuration import Configuration
 from recommender.doubt import counted
 from recommender.errors import RecommendationError
 from recommender.measured import Measured
-from recommender.plan import PlanEvidence, TrainingPlan, make_plan
+from recommender.plan import PlanEvidence, TrainingPlan, Way, make_plan
 from recommender.ranking import Question
 from recommender.records import Choice, Recommendation
 from trainer.images import ImageSet, Progress, read_images
@@ -134,7 +134,14 @@ def _missing(wanted: frozenset[str] | None, here: frozenset[str]) -> str:
 
 
 def _plan(asked: Question, backbone: Backbone, choice: Choice) -> TrainingPlan:
-    return make_plan(asked.profile, [backbone], choice.approach, choice.head, PlanEvidence())
+    return make_plan(
+        asked.profile,
+        [backbone],
+        choice.approach,
+        choice.head,
+        PlanEvidence(),
+        initialisation=choice.initialisation,
+    )
 
 
 def measurements(report: ProbeReport, families: Mapping[str, str]) -> tuple[Measured, ...]:
@@ -167,4 +174,5 @@ def why_nothing(report: ProbeReport) -> str:
 
 
 def _named(one: Trial | ProbedConfiguration, families: Mapping[str, str]) -> Configuration:
-    return Configuration(one.backbone, families[one.backbone], one.approach, one.head)
+    way = Way(one.approach, one.head, one.initialisation)
+    return Configuration.of(one.backbone, families[one.backbone], way)

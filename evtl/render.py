@@ -14,6 +14,7 @@ from evidence.errors import QueryRefusedError
 from evidence.questions import Answer
 from evidence.records import RunRecord, ShippedRun
 from evtl.page import unsteered, whole
+from recommender.plan import how
 
 WIDTH = 96
 
@@ -111,6 +112,10 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
+def _approach(run: RunRecord) -> str:
+    return how(run.approach, run.initialisation or "pretrained")
+
+
 def runs(records: Sequence[RunRecord]) -> str:
     """Recorded runs, oldest first."""
     columns = ["run", "status", "task", "n", "backbone", "approach", "head", "test AUC", "seconds"]
@@ -119,8 +124,8 @@ def runs(records: Sequence[RunRecord]) -> str:
         auc = run.metrics.get("test", {}).get("auc", {}).get("value")
         task = " ".join(word for word in (run.modality, run.anatomy) if word)
         rows.append(
-            [run.run_id, run.status, task, str(run.n_images), run.backbone, run.approach, run.head,
-             _number(auc), f"{run.seconds:.0f}"]
+            [run.run_id, run.status, task, str(run.n_images), run.backbone, _approach(run),
+             run.head, _number(auc), f"{run.seconds:.0f}"]
         )  # fmt: skip
     return table(columns, rows)
 
@@ -130,7 +135,7 @@ def shipped_runs(found: Sequence[ShippedRun]) -> str:
     columns = ["data set", "backbone", "approach", "weights", "head", "seed", "AUC",
                "95% interval", "seconds"]  # fmt: skip
     rows = [
-        [run.dataset, run.backbone, _approach(run), run.initialisation, run.head, str(run.seed),
+        [run.dataset, run.backbone, _schedule(run), run.initialisation, run.head, str(run.seed),
          _number(run.auc), _interval(run.auc_low, run.auc_high), f"{run.seconds:.0f}"]
         for run in found
     ]  # fmt: skip
@@ -141,7 +146,7 @@ def _interval(low: float | None, high: float | None) -> str:
     return "-" if low is None else f"{_number(low)} to {_number(high)}"
 
 
-def _approach(run: ShippedRun) -> str:
+def _schedule(run: ShippedRun) -> str:
     """The approach, with the blocks and epochs that were trained where there are some."""
     trained = [f"{run.n_blocks} blocks"] if run.n_blocks else []
     trained += [f"{run.epochs} epochs"] if run.epochs else []

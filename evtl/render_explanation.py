@@ -24,7 +24,7 @@ def _derivation(found: Recommendation) -> Iterator[str]:
         f"  weights of the parts: {weights}; fitted on data sets that were left out, 0 where a "
         "part added nothing there. A unit of score was worth "
         f"{d.points:g} points of AUC. The goal {found.goal} asks {d.price:g} points of ten times "
-        "the computation."
+        f"the time and {d.memory_price:g} of ten times the memory."
     )
     sides = ", ".join(f"{name} {value:g}" for name, value in d.sides.items())
     yield wrapped(

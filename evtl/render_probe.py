@@ -7,6 +7,7 @@ from pydantic import JsonValue
 
 from evtl.render import table
 from recommender.doubt import counted
+from recommender.plan import how
 from trainer.probing.ledger import OUT_OF_BUDGET
 from trainer.probing.probe_report import Configuration, ProbeReport, Trial, decide, named
 
@@ -37,8 +38,8 @@ def tried(probe: JsonValue) -> Iterator[str]:
 def _trials(shown: list[Trial]) -> str:
     rows = [
         [
-            str(number), trial.backbone, trial.approach, trial.head, str(trial.fidelity.images),
-            str(trial.fidelity.epochs), str(trial.fidelity.folds),
+            str(number), trial.backbone, how(trial.approach, trial.initialisation), trial.head,
+            str(trial.fidelity.images), str(trial.fidelity.epochs), str(trial.fidelity.folds),
             f"{trial.value:.3f} ({trial.se:.3f})", *_beside(trial), f"{trial.seconds:.1f}",
         ]
         for number, trial in enumerate(shown, 1)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from evtl.render import table, wrapped
 from recommender.certainty import behind
 from recommender.doubt import counted
-from recommender.records import Cost, Disagreement, Recommendation
+from recommender.plan import BLOCKS, how
+from recommender.records import Alternative, Cost, Disagreement, Recommendation, RunnerUp
 
 #: Sides of a disagreement, and rules, that a short answer shows.
 SHOWN = 3
@@ -24,7 +25,15 @@ def _paragraphs(found: Recommendation, top: int) -> Iterator[str]:
     yield f"Question: {_question(found)}"
     yield f"\nRanking (best {min(top, len(found.ranking))} of {len(found.ranking)})"
     yield _ranking(found, top)
-    yield "Score and parts are points of AUC beside the average candidate; cost is their price."
+    yield (
+        "Score and parts are points of AUC beside the average candidate; cost is the price of "
+        f"computing, {_priced_by(found)}{_memory(found)}."
+    )
+    if any(choice.parts["unmeasured"] for choice in found.ranking[:top]):
+        yield (
+            "The part unmeasured is doubt: of that way to train nothing was measured, so that what "
+            "is expected of it counts for less, and it does not come first."
+        )
     if any(choice.parts["decided"] for choice in found.ranking):
         yield (
             "The part decided is no measured points but the first place before the cost: for what "
@@ -64,10 +73,10 @@ def _question(found: Recommendation) -> str:
 def _ranking(found: Recommendation, top: int) -> str:
     """The best choices with the parts that count in any of them."""
     shown = found.ranking[:top]
-    parts = [n for n in shown[0].parts if any(abs(c.parts[n]) > LEAST_PART for c in found.ranking)]
+    parts = [n for n in shown[0].parts if any(abs(c.parts[n]) > LEAST_PART for c in shown)]
     rows = [
         [
-            str(c.rank), c.backbone, c.approach, c.head, f"{c.score:+.2f}",
+            str(c.rank), c.backbone, how(c.approach, c.initialisation), c.head, f"{c.score:+.2f}",
             *(f"{c.parts[name]:+.2f}" for name in parts), f"{c.cost.relative:g}x",
         ]
         for c in shown
@@ -78,7 +87,7 @@ def _ranking(found: Recommendation, top: int) -> str:
 def _plan(found: Recommendation) -> Iterator[str]:
     best, advice = found.ranking[0], found.advice
     yield (
-        f"\nPlan: {best.backbone}, pretrained on ImageNet, {_words(best.approach)}, head "
+        f"\nPlan: {best.backbone}, {_weights(best.initialisation)}, {_words(best.approach)}, head "
         f"{best.head}, {found.plan.backbone.input_px} px"
     )
     yield f"Cost: {_cost(best.cost)}"
@@ -100,11 +109,11 @@ def _otherwise(found: Recommendation) -> Iterator[str]:
     yield "\nWhat would change the choice"
     if (second := found.runner_up) is not None:
         yield (
-            f"  runner-up: {second.backbone}, {_words(second.approach)}, head {second.head}: "
+            f"  runner-up: {second.backbone}, {_told(second)}, head {second.head}: "
             f"{behind(second)}; chance of the higher AUC {second.chance:.0%}"
         )
     yield from (
-        f"  if {a.when}: {a.backbone}, {_words(a.approach)}, head {a.head} "
+        f"  if {a.when}: {a.backbone}, {_told(a)}, head {a.head} "
         f"({a.gain_points:+.1f} points of AUC for {a.relative_cost:g} times the computation)"
         for a in found.alternatives
     )
@@ -114,9 +123,34 @@ def _words(approach: str) -> str:
     names = {
         "feature_extractor": "frozen as feature extractor",
         "feature_extractor_hybrid": "frozen, classical classifier on its features",
+        "fine_tuning": f"fine-tuning of the last {BLOCKS} blocks",
         "fine_tuning_from_scratch": "full fine-tuning",
     }
     return names.get(approach, approach)
+
+
+def _told(one: RunnerUp | Alternative) -> str:
+    """The approach in words; random weights are never left unsaid."""
+    random = one.initialisation == "random"
+    return _words(one.approach) + " from random weights" * random
+
+
+def _weights(initialisation: str) -> str:
+    return "random weights" if initialisation == "random" else "pretrained on ImageNet"
+
+
+def _priced_by(found: Recommendation) -> str:
+    """What the part cost goes by, of those that are ranked."""
+    ways = {choice.cost.priced_by for choice in found.ranking}
+    words = {
+        "seconds": "by the seconds that runs foretell",
+        "operations": "by counted operations where no run foretells the seconds",
+    }
+    return " and ".join(words[way] for way in sorted(ways, reverse=True))
+
+
+def _memory(found: Recommendation) -> str:
+    return ", memory that of memory" if found.ranking[0].parts["memory"] else ""
 
 
 def _cost(cost: Cost) -> str:
@@ -128,6 +162,8 @@ def _cost(cost: Cost) -> str:
         memory = f" and {cost.memory_mb:g} MB" if cost.memory_mb is not None else ""
         spread = f", each within a factor {cost.spread:g}" if cost.spread is not None else ""
         text += f"; about {cost.seconds:g} s{memory}, {judged(cost)}{spread}"
+    if cost.too_large:
+        text += f"; mind that {cost.too_large}"
     return text
 
 

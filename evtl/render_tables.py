@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from evtl.render import table, wrapped
 from evtl.table_services import AblationEvaluation, BenchmarkEvaluation
+from recommender.plan import RANDOM_WEIGHTS
 from recommender.table_evaluation import MeanOutcome, TableEvaluation
 
 NOTES = (
@@ -66,7 +67,12 @@ def _datasets(found: TableEvaluation) -> str:
             continue
         choice = one.choice
         values = [f"{one.value:g}", f"{one.best_value:g}", f"{one.regret:.4g}"]
-        cells.append([one.dataset, choice.backbone, choice.approach, choice.head, *values])
+        approach = (
+            f"{choice.approach}, {RANDOM_WEIGHTS}"
+            if choice.initialisation == "random"
+            else choice.approach
+        )
+        cells.append([one.dataset, choice.backbone, approach, choice.head, *values])
     return table(columns, cells)
 
 

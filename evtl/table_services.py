@@ -1,6 +1,5 @@
 """Use cases that judge the advice on tables of measured values. Nothing here prints."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -11,15 +10,18 @@ import numpy.typing as npt
 
 from evidence import queries
 from evidence.backbone_names import BackboneNames
-from evidence.records import Corpus, Record, TaskProfile
+from evidence.records import Backbone, Corpus, Record, TaskProfile
 from evidence.store import Store
+from evidence.vocabulary import Approach
 from recommender.configuration import OWN_RUNS, Configuration, Observation, Task
 from recommender.controlled import usable
-from recommender.cost import training_macs
+from recommender.cost import learn
 from recommender.errors import RecommendationError
 from recommender.neighbours import Choosable, shares
 from recommender.parts import LITERATURE, Literature
-from recommender.ranking import FREE_MACS, PRICES, observed
+from recommender.plan import CARRIED_OUT
+from recommender.pricing import PRICES, Demand, memory_prices
+from recommender.ranking import observed
 from recommender.records import Goal
 from recommender.results_table import read_results
 from recommender.table_evaluation import (
@@ -33,9 +35,11 @@ from recommender.table_evaluation import (
 Array = npt.NDArray[np.float64]
 
 #: What of a configuration is counted in the reviews.
-CHOSEN: tuple[Choosable, ...] = ("backbone", "family", "approach", "head")
+CHOSEN: tuple[Choosable, ...] = ("backbone", "family", "approach", "initialisation", "head")
 #: Images for which the price of computing is taken, whatever the data set.
 USUAL = 1000
+#: Of which memory must be known, if it is to be known of any configuration.
+APPROACHES = tuple(dict.fromkeys(way.approach for way in CARRIED_OUT))
 #: Fewest data sets of a table that is judged.
 MIN_DATASETS = 3
 #: What the recommender does without, in turn.
@@ -104,17 +108,19 @@ def _popularity(corpus: Corpus) -> Callable[[Configuration], float]:
 
 
 def _price(corpus: Corpus, goal: Goal) -> Callable[[Configuration], float]:
-    """Points that the computation counts; a network that was not counted costs as the middle."""
+    """Points that time and memory count; a network that was not counted costs as the middle."""
     counted = {b.name: b for b in corpus.backbones if b.n_macs}
     if not PRICES[goal] or not counted:
         return lambda _one: 0.0
     middle = sorted(counted.values(), key=lambda b: b.n_macs or 0)[len(counted) // 2]
-    return lambda one: (
-        -PRICES[goal]
-        * math.log10(
-            1 + training_macs(counted.get(one.backbone, middle), one.approach, USUAL) / FREE_MACS
-        )
-    )
+    learned = learn(corpus.runs, counted)
+
+    @cache
+    def price(backbone: Backbone, approach: Approach) -> float:
+        demands = [Demand.of(backbone, each, USUAL, learned) for each in (approach, *APPROACHES)]
+        return demands[0].price(goal) + memory_prices(demands, goal)[0]
+
+    return lambda one: price(counted.get(one.backbone, middle), one.approach)
 
 
 def _tables(corpus: Corpus) -> tuple[tuple[Observation, ...], ...]:

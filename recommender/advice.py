@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from evidence.records import Backbone, Claim, TaskProfile
-from evidence.vocabulary import Approach, Head
+from evidence.vocabulary import Approach, Head, Initialisation
 from recommender.citing import OWN, cited
 from recommender.errors import RecommendationError
 from recommender.records import Advice, Setting
@@ -31,6 +31,7 @@ def advise(
     rules: Iterable[Rule],
     claims: Mapping[str, Claim],
     class_sizes: Sequence[int] | None = None,
+    initialisation: Initialisation = "pretrained",
 ) -> Advice:
     """Say how to set up one choice.
 
@@ -46,6 +47,8 @@ def advise(
         The store's claims by key.
     class_sizes : sequence of int, optional
         Images per class, where the user's data are known.
+    initialisation : str
+        Of the choice.
 
     Returns
     -------
@@ -62,9 +65,9 @@ def advise(
     return Advice(
         augmentation=_augmentation(profile, held, claims),
         transforms=transforms(profile, claims),
-        image_px=_image_px(backbone),
+        image_px=_image_px(backbone, initialisation),
         head=_head(head, held, claims),
-        initialisation=_ruled(lambda rule: rule.initialisation, held, claims),
+        initialisation=_initialisation(initialisation, held, claims),
         visualization=_visualization(backbone, head, held, claims),
         class_weighting=_class_weighting(profile, head, class_sizes),
         checks=tuple(
@@ -110,11 +113,24 @@ def _augmentation(
     )
 
 
-def _image_px(backbone: Backbone) -> Setting:
+def _initialisation(
+    chosen: Initialisation, held: Sequence[Rule], claims: Mapping[str, Claim]
+) -> Setting:
+    """What the rules say; of random weights, which no rule advises, what speaks against them."""
+    ruled = _ruled(lambda rule: rule.initialisation, held, claims)
+    if chosen != "random":
+        return ruled
+    against = f"against it: {ruled.reason}" if ruled.rules else "no rule speaks on it"
+    reason = f"it is where the ranking puts it ({OWN}); {against}"
+    return ruled.model_copy(update={"value": chosen, "reason": reason})
+
+
+def _image_px(backbone: Backbone, initialisation: Initialisation) -> Setting:
     if backbone.input_px is None:
         msg = f"{backbone.name}: no library carries it out, so its input size is unknown"
         raise RecommendationError(msg)
-    reason = f"the input size that {backbone.name} is carried out with: its weights expect it"
+    why = ": its weights expect it" if initialisation == "pretrained" else ""
+    reason = f"the input size that {backbone.name} is carried out with{why}"
     return _own(backbone.input_px, reason)
 
 

@@ -15,7 +15,7 @@ from recommender.derivation import derivation
 from recommender.disagreements import disagreements, size_bins
 from recommender.measured import Measured
 from recommender.plan import MILD, PlanEvidence, TrainingPlan, make_plan
-from recommender.ranking import Gathered, Question, gather, order, price, scores
+from recommender.ranking import Gathered, Question, beside, gather, order, scores
 from recommender.records import (
     Advice,
     Alternative,
@@ -61,6 +61,7 @@ def recommend(question: Question, corpus: Corpus) -> Recommendation:
         literature.rules,
         evidence.claims,
         question.class_sizes,
+        best.initialisation,
     )
     return Recommendation(
         profile=question.profile,
@@ -89,7 +90,7 @@ def recommend(question: Question, corpus: Corpus) -> Recommendation:
 
 def _choices(evidence: Gathered, ranked: tuple[int, ...]) -> tuple[Choice, ...]:
     standing, goal = evidence.standing, evidence.question.goal
-    parts = {**standing.parts, "decided": standing.decided, "cost": price(evidence, goal)}
+    parts = {**standing.parts, **beside(evidence, goal)}
     values = scores(evidence, goal)
 
     literature = evidence.literature
@@ -119,29 +120,35 @@ def _choices(evidence: Gathered, ranked: tuple[int, ...]) -> tuple[Choice, ...]:
 
 
 def _cost(evidence: Gathered, n: int) -> Cost:
-    macs = evidence.n_macs[n]
-    approach = evidence.standing.configurations[n].approach
-    training = evidence.candidates[n], approach, evidence.question.profile.n_images
-    seconds, memory = evidence.learned.seconds(*training), evidence.learned.memory_mb(*training)
+    n_macs, _, seconds, memory = evidence.demands[n]
     return Cost(
-        n_macs=int(macs),
-        relative=round(float(macs / evidence.n_macs.min()), 2),
+        n_macs=n_macs,
+        relative=round(float(n_macs / evidence.n_macs.min()), 2),
         seconds=None if seconds is None else round(seconds.value, 1),
         memory_mb=None if memory is None else round(memory.value),
         n_runs=0 if seconds is None else seconds.n_runs,
         spread=None if seconds is None or seconds.spread is None else round(seconds.spread, 2),
         source=None if seconds is None else seconds.source,
+        priced_by="operations" if seconds is None else "seconds",
+        too_large=_too_large(evidence, n),
+    )
+
+
+def _too_large(evidence: Gathered, n: int) -> str:
+    limit, predicted = evidence.question.memory_mb, evidence.demands[n].memory_mb
+    if limit is None or predicted is None or not evidence.too_large[n]:
+        return ""
+    return (
+        f"it is predicted to take {predicted.value:,.0f} MB, and this machine has {limit:,.0f} MB"
     )
 
 
 def _runner_up(evidence: Gathered, ranked: tuple[int, ...]) -> RunnerUp | None:
-    """The best choice of another backbone or approach; heads alone are no alternative."""
+    """The best choice of another backbone or method; heads alone are no alternative."""
     found = evidence.standing.configurations
     first = found[ranked[0]]
     others = (
-        n
-        for n in ranked
-        if (found[n].backbone, found[n].approach) != (first.backbone, first.approach)
+        n for n in ranked if (found[n].backbone, found[n].method) != (first.backbone, first.method)
     )
     second = next(others, None)
     if second is None:
@@ -151,6 +158,7 @@ def _runner_up(evidence: Gathered, ranked: tuple[int, ...]) -> RunnerUp | None:
     return RunnerUp(
         backbone=found[second].backbone,
         approach=found[second].approach,
+        initialisation=found[second].initialisation,
         head=found[second].head,
         behind_points=None if decided[ranked[0]] or decided[second] else behind,
         chance=round(evidence.standing.chance(second, ranked[0]), 3),
@@ -192,6 +200,7 @@ def _alternative(evidence: Gathered, when: str, n: int, best: int) -> Alternativ
         when=when,
         backbone=one.backbone,
         approach=one.approach,
+        initialisation=one.initialisation,
         head=one.head,
         gain_points=round(float(expected[n] - expected[best]), 3),
         relative_cost=round(float(evidence.n_macs[n] / evidence.n_macs[best]), 2),
@@ -207,7 +216,8 @@ def _plan(
     a person may add more.
     """
     found = evidence.standing.configurations
-    alike = [n for n in ranked if (found[n].approach, found[n].head) == (best.approach, best.head)]
+    chosen = found[ranked[0]]
+    alike = [n for n in ranked if (found[n].method, found[n].head) == (chosen.method, chosen.head)]
     return make_plan(
         evidence.question.profile,
         [evidence.candidates[n] for n in alike],
@@ -218,6 +228,7 @@ def _plan(
             studies=tuple(study.key for study in best.studies),
             corpus_digest=evidence.corpus.digest,
         ),
+        initialisation=best.initialisation,
         transforms=tuple(t.kind for t in advice.transforms if t.use != "no" and t.kind in MILD),
         class_weights=advice.class_weighting.value == "on",
     )

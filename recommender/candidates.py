@@ -2,19 +2,22 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TypeVar, get_args
+from typing import Literal, TypeVar, get_args
 
 from evidence.backbone_names import BackboneNames
 from evidence.errors import EvidenceError
 from evidence.records import Backbone, Record
 from evidence.vocabulary import Approach
 from recommender.errors import RecommendationError
-from recommender.plan import CARRIED_OUT
+from recommender.plan import CARRIED_OUT, Way
+
+#: What a choice is restricted to: an approach with pretrained weights, or training all of the
+#: network from random ones, which nobody means who names an approach alone.
+Asked = Approach | Literal["random_initialisation"]
 
 #: Words for approaches, and what they mean: "frozen" says nothing of the head, and "fine-tuning"
-#: not how much of the backbone is tuned (Kim 2022 tells part of it from all of it). Of what a word
-#: may mean, what is carried out is taken, silently: "fine-tuning" is that of the whole network.
-WORDS: tuple[tuple[tuple[Approach, ...], tuple[str, ...]], ...] = (
+#: not how much of the backbone is tuned (Kim 2022 tells part of it from all of it).
+WORDS: tuple[tuple[tuple[Asked, ...], tuple[str, ...]], ...] = (
     (("feature_extractor", "feature_extractor_hybrid"), ("frozen", "frozen backbone")),
     (
         ("feature_extractor",),
@@ -30,7 +33,16 @@ WORDS: tuple[tuple[tuple[Approach, ...], tuple[str, ...]], ...] = (
         ("fine_tuning_from_scratch",),
         ("full", "full fine-tuning", "full FT", "fine-tuning from scratch", "end to end"),
     ),
+    (
+        ("random_initialisation",),
+        ("random", "random initialisation", "random initialization", "random weights"),
+    ),
 )
+
+
+def asked_as(way: Way) -> Asked:
+    """What a way to carry out a backbone is asked for as."""
+    return "random_initialisation" if way.initialisation == "random" else way.approach
 
 
 class Restriction(Record):
@@ -40,12 +52,13 @@ class Restriction(Record):
     ----------
     backbones : tuple of str or None
         Names in the store, each of a backbone that a library carries out.
-    approaches : tuple of Approach or None
-        Each carried out by the trainer.
+    approaches : tuple of str or None
+        Approaches with pretrained weights, each carried out by the trainer, and
+        ``random_initialisation`` for full fine-tuning from random ones.
     """
 
     backbones: tuple[str, ...] | None = None
-    approaches: tuple[Approach, ...] | None = None
+    approaches: tuple[Asked, ...] | None = None
 
 
 def parse_restriction(
@@ -127,14 +140,14 @@ def _plain(text: str) -> str:
 
 
 _APPROACHES = {_plain(word): meant for meant, words in WORDS for word in words}
+#: All that may be asked for, by its own word: ``fine_tuning`` is Kim's, of part of the network.
+_KNOWN: dict[str, Asked] = {asked_as(way): asked_as(way) for way in CARRIED_OUT}
 
 
-def _approaches(text: str) -> tuple[Approach, ...]:
-    known = dict.fromkeys(approach for approach, _ in CARRIED_OUT)
-    meant = _APPROACHES.get(_plain(text), ())
-    if found := tuple(approach for approach in meant if approach in known):
+def _approaches(text: str) -> tuple[Asked, ...]:
+    if found := (_KNOWN[text],) if text in _KNOWN else _APPROACHES.get(_plain(text)):
         return found
-    msg = f"{_refusal(text, meant)}; carried out: {', '.join(known)} (or: {_SHORT})"
+    msg = f"{_refusal(text)}; carried out: {', '.join(_KNOWN)} (or: {_SHORT})"
     raise ValueError(msg)
 
 
@@ -147,21 +160,17 @@ def approach_named(text: str) -> Approach | None:
     exact: dict[str, Approach] = {word: word for word in get_args(Approach)}
     if text in exact:
         return exact[text]
-    meant = _APPROACHES.get(_plain(text), ())
+    meant = [exact[word] for word in _APPROACHES.get(_plain(text), ()) if word in exact]
     if "fine_tuning_from_scratch" in meant:
         return "fine_tuning_from_scratch"
     return meant[0] if meant else None
 
 
-#: One short word for each meaning that is carried out, for messages.
-_SHORT = ", ".join(
-    words[0] for meant, words in WORDS if any(approach in meant for approach, _ in CARRIED_OUT)
-)
+#: One short word for each meaning, for messages.
+_SHORT = ", ".join(words[0] for _, words in WORDS)
 
 
-def _refusal(text: str, meant: Sequence[Approach]) -> str:
-    if meant:
-        return f"{text!r} ({', '.join(meant)}) is not carried out"
-    if hosts := [approach for approach, head in CARRIED_OUT if _plain(head) == _plain(text)]:
+def _refusal(text: str) -> str:
+    if hosts := [way.approach for way in CARRIED_OUT if _plain(way.head) == _plain(text)]:
         return f"{text!r} is a head, not an approach; it goes with {', '.join(hosts)}"
     return f"unknown approach {text!r}"

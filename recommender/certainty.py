@@ -5,6 +5,7 @@ from typing import Literal
 from evidence.vocabulary import MODALITY
 from recommender.doubt import counted
 from recommender.headtohead import family_record
+from recommender.plan import how
 from recommender.ranking import Gathered
 from recommender.records import Certainty, Choice, RunnerUp
 from recommender.similarity import CLOSE
@@ -139,7 +140,7 @@ def _compared(best: Choice, evidence: Gathered) -> int:
             one.task.source
             for one in evidence.observations
             if one.configuration.family == best.family
-            and one.configuration.approach == best.approach
+            and one.configuration.method == (best.approach, best.initialisation)
         }
     )
 
@@ -155,8 +156,8 @@ def _precision(second: RunnerUp | None) -> str:
     if second is None:
         return "precision: nothing else was asked for"
     return (
-        f"precision: {second.backbone}, {second.approach}, is {behind(second)}; the chance that "
-        f"it reaches the higher AUC is {second.chance:.0%}"
+        f"precision: {second.backbone}, {how(second.approach, second.initialisation)}, is "
+        f"{behind(second)}; the chance that it reaches the higher AUC is {second.chance:.0%}"
     )
 
 

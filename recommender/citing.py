@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from evidence.records import ArmRecord, Claim
 from recommender.neighbours import Neighbour
+from recommender.plan import how
 from recommender.records import CitedClaim, CitedRule, CitedStudy
 from recommender.rules import Rule
 
@@ -33,6 +34,11 @@ def cited_rule(rule: Rule, claims: Mapping[str, Claim]) -> CitedRule:
     )
 
 
+def used(arm: ArmRecord) -> str:
+    """What a study used, in words."""
+    return f"{arm.backbone}, {how(arm.approach, arm.initialisation)}, {arm.head}"
+
+
 def supporting(family: str, approach: str, near: Sequence[Neighbour]) -> tuple[CitedStudy, ...]:
     """The nearest studies that used a family, those of the same approach first."""
 
@@ -52,7 +58,7 @@ def supporting(family: str, approach: str, near: Sequence[Neighbour]) -> tuple[C
             citation=arm.study.citation,
             locator=arm.locator,
             similarity=round(neighbour.similarity, 4),
-            used=f"{arm.backbone}, {arm.approach}, {arm.head}",
+            used=used(arm),
         )
         for neighbour, arm in sorted(same.values(), key=rank)[:SHOWN_STUDIES]
     )

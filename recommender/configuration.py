@@ -5,6 +5,7 @@ from typing import NamedTuple
 from evidence.records import ControlledResult, RunRecord, TaskProfile
 from evidence.vocabulary import ANATOMY, MODALITY, Approach, Head, Initialisation
 from recommender.metrics import direction
+from recommender.plan import Way
 from recommender.similarity import class_similarity, size_similarity, term_similarity
 
 #: What every backbone of ours was pretrained on.
@@ -20,6 +21,17 @@ class Configuration(NamedTuple):
     head: Head
     initialisation: Initialisation = "pretrained"
     pretraining: str = IMAGENET
+
+    @classmethod
+    def of(cls, backbone: str, family: str, way: Way) -> "Configuration":
+        """A backbone carried out in a way; random weights learned from nothing."""
+        pretraining = "" if way.initialisation == "random" else IMAGENET
+        return cls(backbone, family, *way, pretraining)
+
+    @property
+    def method(self) -> tuple[Approach, Initialisation]:
+        """What is done, with any network and any head."""
+        return self.approach, self.initialisation
 
 
 class Task(NamedTuple):
@@ -129,9 +141,6 @@ def of_run(run: RunRecord, family: str) -> Observation | None:
         return None
     name = run.digests.get("data", run.run_id)
     task = Task(name, run.modality, run.anatomy, run.n_images, run.n_classes, run.task)
-    random = run.initialisation == "random"
-    configuration = Configuration(
-        run.backbone, family, run.approach, run.head, "random" if random else "pretrained",
-        "" if random else IMAGENET,
-    )  # fmt: skip
+    way = Way(run.approach, run.head, run.initialisation or "pretrained")
+    configuration = Configuration.of(run.backbone, family, way)
     return Observation(OWN_RUNS, task, configuration, metric, value, split=f"seed {run.seed}")

@@ -31,13 +31,15 @@ Array = npt.NDArray[np.float64]
 #: What two configurations may share, and the share of the variance that it explains beforehand.
 #: A choice of ours: the tables that there are vary one thing at a time, so nothing fits it. The
 #: network counts as much as what is done with it, and what is special to their meeting half.
+#: To train random weights is an approach of its own: how bad it is says nothing of how good it is
+#: to tune pretrained ones.
 EFFECTS: dict[str, tuple[float, Callable[[Configuration], object]]] = {
     "family": (0.2, lambda c: c.family),
     "backbone": (0.2, lambda c: (c.family, c.backbone)),
-    "approach": (0.2, lambda c: c.approach),
-    "head": (0.1, lambda c: (c.approach, c.head)),
+    "approach": (0.2, lambda c: c.method),
+    "head": (0.1, lambda c: (c.method, c.head)),
     "initialisation": (0.1, lambda c: (c.initialisation, c.pretraining)),
-    "family and approach": (0.1, lambda c: (c.family, c.approach)),
+    "family and approach": (0.1, lambda c: (c.family, c.method)),
     "configuration": (0.1, lambda c: c),
 }
 #: Variance of a block's own level; large, because only differences within a block count.
@@ -215,7 +217,8 @@ def shared_effects(first: Sequence[Configuration], second: Sequence[Configuratio
     found = np.zeros((len(first), len(second)))
     for share, effect in EFFECTS.values():
         codes = codes_of([effect(c) for c in (*first, *second)])
-        found += share * np.equal.outer(codes[: len(first)], codes[len(first) :])
+        same = np.equal.outer(codes[: len(first)], codes[len(first) :])
+        np.add(found, share, out=found, where=same)
     return found
 
 

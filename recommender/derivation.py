@@ -1,11 +1,12 @@
 """How an answer came about, in full."""
 
 from evidence.records import ArmRecord
-from recommender.citing import cited, cited_rule
+from recommender.citing import cited, cited_rule, used
 from recommender.configuration import SIDES, Configuration, asked
 from recommender.controlled import alike, nearest, pooled
 from recommender.neighbours import Neighbour
-from recommender.ranking import PRICES, Gathered
+from recommender.pricing import MEMORY_PRICES, PRICES
+from recommender.ranking import Gathered
 from recommender.records import CitedStudy, ControlledEvidence, Derivation, FiredRule
 
 #: Parts of the controlled evidence below this many points are left out.
@@ -21,6 +22,7 @@ def derivation(evidence: Gathered, best: int) -> Derivation:
         own=settings.own,
         sides=dict(zip(SIDES, settings.sides, strict=True)),
         price=PRICES[evidence.question.goal],
+        memory_price=MEMORY_PRICES[evidence.question.goal],
         controlled=_controlled(evidence, evidence.standing.configurations[best]),
         studies=tuple(
             _study(neighbour, arm)
@@ -64,5 +66,5 @@ def _study(neighbour: Neighbour, arm: ArmRecord) -> CitedStudy:
         citation=arm.study.citation,
         locator=arm.locator,
         similarity=round(neighbour.similarity, 4),
-        used=f"{arm.backbone}, {arm.approach}, {arm.head}",
+        used=used(arm),
     )

@@ -9,6 +9,7 @@ import numpy as np
 from evidence.vocabulary import MODALITY, RATES, Metric
 from recommender.neighbours import Neighbour
 from recommender.parts import LITERATURE
+from recommender.plan import how
 from recommender.prediction_interval import prediction_interval
 from recommender.ranking import Gathered
 from recommender.records import Choice, Expected
@@ -87,11 +88,32 @@ def warnings(best: Choice, evidence: Gathered) -> tuple[str, ...]:
         )
     if not best.studies:
         found.append(f"No near study used {best.family}.")
+    found += [*_on_methods(best, evidence)]
     if profile.task == "regression":
         found.append(
             "Four of 102 studies in Morid 2022 are numeric; what was compared is classification."
         )
     return tuple(found)
+
+
+def _on_methods(best: Choice, evidence: Gathered) -> Iterator[str]:
+    """Which ways to carry out a network are guesses, and which do not fit."""
+    standing = evidence.standing
+    methods = dict.fromkeys(c.method for c in standing.configurations)
+    unknown = [how(*method) for method in methods if method not in standing.compared]
+    if unknown and len(unknown) < len(methods):
+        yield (
+            f"Nothing was measured of: {'; '.join(unknown)}. What is expected of it is borrowed "
+            "from other ways to train, counts for a standard deviation less and never comes first."
+        )
+    if best.initialisation == "random" and evidence.question.here == frozenset():
+        yield "No pretrained weights of these networks are on this machine."
+    if n_large := int(evidence.too_large.sum()):
+        yield (
+            f"{n_large} of {counted(len(standing.configurations), 'choice')} would not fit into "
+            f"the {evidence.question.memory_mb:,.0f} MB of this machine, by what runs took: they "
+            "come last."
+        )
 
 
 def _rests_on(evidence: Gathered) -> Iterator[str]:

@@ -46,6 +46,7 @@ class Literature:
                 "backbone": shares(near, corpus.arms, "backbone"),
                 "family": shares(near, corpus.arms, "family"),
                 "approach": shares(near, corpus.arms, "approach"),
+                "initialisation": shares(near, corpus.arms, "initialisation"),
                 "head": shares(near, corpus.arms, "head"),
             },
             pairs=comparisons(profile, corpus.arms),
@@ -56,20 +57,33 @@ class Literature:
     def _on_choices(self) -> tuple[Rule, ...]:
         return tuple(rule for rule in self.rules if not rule.is_setting)
 
+    @cached_property
+    def _preferred(self) -> dict[Configuration, tuple[Rule, ...]]:
+        """What `prefer` found before: it is asked to score and to cite."""
+        return {}
+
     def prefer(self, one: Configuration) -> tuple[Rule, ...]:
-        """Rules that speak for a configuration."""
-        return tuple(
-            rule
-            for rule in self._on_choices
-            if rule.concerns(one.backbone, one.family, one.approach, one.head)
-        )
+        """Rules that speak for a configuration.
+
+        What the reviews say of approaches is about weights that are transferred: it does not speak
+        for random ones.
+        """
+        if one not in self._preferred:
+            self._preferred[one] = tuple(
+                rule
+                for rule in self._on_choices
+                if rule.concerns(one.backbone, one.family, one.approach, one.head)
+                if one.initialisation != "random" or not rule.approach
+            )
+        return self._preferred[one]
 
     def popularity(self, one: Configuration) -> float:
-        """Mean share of backbone, family, approach and head among the neighbours."""
+        """Mean share of each thing that is chosen among the neighbours."""
         words = {
             "backbone": one.backbone,
             "family": one.family,
             "approach": one.approach,
+            "initialisation": one.initialisation,
             "head": one.head,
         }
         return fmean(self.prevalence[kind].get(word, 0.0) for kind, word in words.items())

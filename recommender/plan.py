@@ -3,12 +3,12 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field, ValidationError, model_validator
 
 from evidence.records import Backbone, Record, TaskProfile
-from evidence.vocabulary import Approach, Head
+from evidence.vocabulary import Approach, Head, Initialisation
 from recommender.errors import RecommendationError
 
 #: Epochs of fine-tuning: those at which the shipped grid compared it with frozen backbones; the
@@ -37,8 +37,20 @@ TransformKind = Literal[
 #: What is learned: one class of several, several labels at once, ordered grades, a number.
 Target = Literal["classes", "multi_label", "ordinal", "number"]
 
-#: Approaches and their heads that the recommender chooses among.
-CARRIED_OUT: tuple[tuple[Approach, Head], ...] = (
+#: How a run that took no weights says so.
+RANDOM_WEIGHTS = "random initialisation"
+
+
+class Way(NamedTuple):
+    """One way to carry out a backbone: approach, head and the weights that it begins with."""
+
+    approach: Approach
+    head: Head
+    initialisation: Initialisation = "pretrained"
+
+
+#: Ways of which a probe knows what to make on little: all of the network is trained, or none of it.
+PROBED: tuple[tuple[Approach, Head], ...] = (
     ("feature_extractor", "linear"),
     ("feature_extractor_hybrid", "svm"),
     ("feature_extractor_hybrid", "random_forest"),
@@ -46,11 +58,17 @@ CARRIED_OUT: tuple[tuple[Approach, Head], ...] = (
     ("feature_extractor_hybrid", "lda"),
     ("fine_tuning_from_scratch", "linear"),
 )
+#: Ways that the recommender chooses among: those, the last `BLOCKS` blocks, and random weights.
+CARRIED_OUT: tuple[Way, ...] = (
+    *(Way(*pair) for pair in PROBED),
+    Way("fine_tuning", "linear"),
+    Way("fine_tuning_from_scratch", "linear", "random"),
+)
 #: All that the trainer carries out: those above, and what a person may ask for.
 TRAINABLE: tuple[tuple[Approach, Head], ...] = (
-    *CARRIED_OUT,
-    ("feature_extractor_hybrid", "svr"),
+    *PROBED,
     ("fine_tuning", "linear"),
+    ("feature_extractor_hybrid", "svr"),
 )
 #: Where a frozen backbone is read: at the ends of its last stages, or before its classifier.
 FeatureDepth = Literal["stages", "last"]
@@ -237,14 +255,17 @@ class TrainingPlan(Record):
         return next((problem for problem, holds in found.items() if holds), "")
 
 
-def carried_out(task: str) -> tuple[tuple[Approach, Head], ...]:
-    """Approaches and heads that are chosen among for a task."""
+def carried_out(task: str) -> tuple[Way, ...]:
+    """Ways that are chosen among for a task."""
     if task == "classification":
         return CARRIED_OUT
-    heads = HEADS["number"]
-    return tuple(
-        pair for pair in TRAINABLE if pair[1] in heads and pair != ("fine_tuning", "linear")
-    )
+    ways = (*CARRIED_OUT, Way("feature_extractor_hybrid", "svr"))
+    return tuple(way for way in ways if way.head in HEADS["number"])
+
+
+def how(approach: Approach, initialisation: Initialisation) -> str:
+    """An approach as it is told: random initialisation is never left unsaid."""
+    return f"{approach}, {RANDOM_WEIGHTS}" if initialisation == "random" else approach
 
 
 def make_plan(
@@ -254,10 +275,14 @@ def make_plan(
     head: Head,
     evidence: PlanEvidence,
     *,
+    initialisation: Initialisation = "pretrained",
     transforms: tuple[TransformKind, ...] = MILD,
     class_weights: bool = True,
 ) -> TrainingPlan:
     """Plan for the first of `backbones`, the others as fallbacks in their order.
+
+    Random initialisation takes no weights, so that nothing has to stand in for any that are
+    missing: it has no fallbacks.
 
     Where more images are planned than there are, they are made beforehand. Otherwise frozen
     features are extracted once, so nothing is augmented, and fine-tuning augments online
@@ -272,14 +297,16 @@ def make_plan(
     """
     planned = tuple(map(PlannedBackbone.of, backbones))
     copies = round((profile.n_augmented or 0) / profile.n_images)
-    online = approach == "fine_tuning_from_scratch"
+    online, is_random = not approach.startswith("feature_extractor"), initialisation == "random"
     return TrainingPlan(
         profile=profile,
         target="number" if profile.task == "regression" else "classes",
         backbone=planned[0],
-        fallbacks=planned[1:],
+        fallbacks=() if is_random else planned[1:],
+        initialisation="random" if is_random else "pretrained",
         approach=approach,
         head=head,
+        n_blocks=BLOCKS if approach == "fine_tuning" else None,
         augmentation="offline" if copies > 1 else "online" if online else "none",
         transforms=transforms,
         n_copies=min(max(copies, 2), MOST_COPIES) if copies > 1 else COPIES,

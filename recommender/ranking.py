@@ -3,12 +3,15 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 
 from evidence.records import Backbone, Claim, Corpus, TaskProfile
+from evidence.vocabulary import Approach, Initialisation
+from recommender.candidates import Asked, asked_as
 from recommender.configuration import (
     IMAGENET,
     Configuration,
@@ -19,26 +22,22 @@ from recommender.configuration import (
     of_table,
 )
 from recommender.controlled import nearest, pooled, usable
-from recommender.cost import Learned, learn, training_macs
+from recommender.cost import learn
 from recommender.errors import RecommendationError
 from recommender.measured import Measured, standard_error, updated
 from recommender.parts import PARTS, Literature
 from recommender.plan import carried_out
+from recommender.pricing import Demand, memory_prices
 from recommender.records import Goal
 from recommender.weights import Weights, load_weights
 
 Array = npt.NDArray[np.float64]
 
-#: Points by which the configuration leads for which trials speak.
+#: Points by which the configuration leads for which trials speak, and by which stands behind what
+#: must not lead.
 LEAD = 0.01
 #: Decimals of a score that decide.
 DIGITS = 6
-#: Points of AUC that ten times the computation must bring. A choice of ours, not a finding:
-#: accuracy at any price, what most people would pay, and the cheapest that is not much worse.
-PRICES: dict[Goal, float] = {"accuracy": 0.0, "balanced": 1.5, "cost": 5.0}
-#: Multiply-accumulates that nobody minds: about a minute on two cores of a processor. What takes
-#: far less is hardly better for it.
-FREE_MACS = 3e12
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,13 @@ class Question:
         Why trials that were asked for measured nothing to go by, as a sentence.
     backbones : frozenset of str or None
         Only these; None for all.
+    here : frozenset of str or None
+        Backbones whose weights are at hand, where only these may be taken: random initialisation
+        needs none.
     approaches : frozenset of str or None
+        As in `recommender.candidates.Restriction`.
+    memory_mb : float or None
+        Of the machine, in 10^6 bytes: what is predicted to take more comes last.
     """
 
     profile: TaskProfile
@@ -70,8 +75,10 @@ class Question:
     favoured: Configuration | None = None
     untried: str = ""
     backbones: frozenset[str] | None = None
-    approaches: frozenset[str] | None = None
+    here: frozenset[str] | None = None
+    approaches: frozenset[Asked] | None = None
     class_sizes: tuple[int, ...] | None = None
+    memory_mb: float | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,8 @@ class Standing:
         Weighted, in points of AUC; they add up to the expectation.
     covariance : ndarray, shape (N, N)
         Of the expectations, in points squared.
+    compared : frozenset of (approach, initialisation)
+        Methods of which anything was measured.
     favoured : Configuration or None
         For which trials on the user's images speak.
     """
@@ -93,6 +102,7 @@ class Standing:
     configurations: tuple[Configuration, ...]
     parts: Mapping[str, Array]
     covariance: Array
+    compared: frozenset[tuple[Approach, Initialisation]]
     favoured: Configuration | None = None
 
     @property
@@ -113,6 +123,29 @@ class Standing:
             others = np.delete(self.expected, n).max(initial=self.expected[n] - LEAD)
             lead[n] = max(float(others - self.expected[n]) + LEAD, 0.0)
         return lead
+
+    def doubt(self, scores: Array) -> Array:
+        """What is taken from the scores of methods of which nothing was measured, shape (N,).
+
+        Their expectation is borrowed from other methods. So it counts for a standard deviation
+        less, of the difference to what is most like them of what was measured, and never comes
+        before the best of that; where nothing was measured of any method there is none.
+        """
+        unknown = self._unknown
+        if unknown.all() or not unknown.any():
+            return np.zeros(len(scores))
+        c, own = self.covariance, self.covariance.diagonal()
+        apart = own[unknown, None] + own[~unknown] - 2 * c[np.ix_(unknown, ~unknown)]
+        less = np.zeros(len(scores))
+        less[unknown] -= np.sqrt(np.maximum(apart.min(1), 0.0))
+        return less + behind(scores + less, unknown, float(scores[~unknown].max()))
+
+    @cached_property
+    def _unknown(self) -> npt.NDArray[np.bool_]:
+        """Whose method was never measured, but for the one that trials speak for."""
+        return np.array(
+            [c.method not in self.compared and c != self.favoured for c in self.configurations]
+        )
 
     @property
     def tells_apart(self) -> bool:
@@ -146,9 +179,18 @@ class Gathered:
     weights: Weights
     observations: tuple[Observation, ...]
     measured: tuple[Measured, ...]
-    n_macs: Array
-    learned: Learned
+    demands: tuple[Demand, ...]
     claims: Mapping[str, Claim] = field(repr=False)
+
+    @cached_property
+    def n_macs(self) -> Array:
+        """Counted operations of each candidate, shape (N,)."""
+        return np.array([one.n_macs for one in self.demands], dtype=float)
+
+    @cached_property
+    def too_large(self) -> npt.NDArray[np.bool_]:
+        """Which candidates are predicted not to fit into the machine's memory, shape (N,)."""
+        return np.array([one.exceeds(self.question.memory_mb) for one in self.demands])
 
 
 def gather(question: Question, corpus: Corpus, weights: Weights | None = None) -> Gathered:
@@ -167,6 +209,7 @@ def gather(question: Question, corpus: Corpus, weights: Weights | None = None) -
     observations = observed(corpus, besides=question.data_digest)
     by_name = {backbone.name: backbone for backbone in corpus.backbones}
     measured = (*question.measured, *own_measurements(corpus, question.data_digest))
+    learned, n_images = learn(corpus.runs, by_name, corpus.shipped), question.profile.n_images
     task = asked(question.profile, question.data_digest)
     return Gathered(
         question=question,
@@ -187,10 +230,7 @@ def gather(question: Question, corpus: Corpus, weights: Weights | None = None) -
         weights=fitted,
         observations=observations,
         measured=measured,
-        n_macs=np.array(
-            [training_macs(b, c.approach, question.profile.n_images) for b, c in pairs], dtype=float
-        ),
-        learned=learn(corpus.runs, by_name),
+        demands=tuple(Demand.of(b, c.approach, n_images, learned) for b, c in pairs),
         claims={claim.key: claim for claim in corpus.claims},
     )
 
@@ -198,11 +238,12 @@ def gather(question: Question, corpus: Corpus, weights: Weights | None = None) -
 def _candidates(question: Question, corpus: Corpus) -> tuple[tuple[Backbone, Configuration], ...]:
     """Every configuration that can be carried out and is asked for."""
     found = tuple(
-        (backbone, Configuration(backbone.name, backbone.family, approach, head))
+        (backbone, Configuration.of(backbone.name, backbone.family, way))
         for backbone in corpus.backbones
         if backbone.library and (question.backbones is None or backbone.name in question.backbones)
-        for approach, head in carried_out(question.profile.task)
-        if question.approaches is None or approach in question.approaches
+        for way in carried_out(question.profile.task)
+        if question.approaches is None or asked_as(way) in question.approaches
+        if question.here is None or backbone.name in question.here or way.initialisation == "random"
     )
     if not found:
         msg = "the store holds no backbone that a library carries out; reload the corpus"
@@ -273,24 +314,51 @@ def stand(
     before = np.sum([*parts.values()], axis=0)
     scaled = covariance * (unit * weights.parts["controlled"]) ** 2
     after, spread = updated(configurations, before, scaled, measured)
-    return Standing(tuple(configurations), {**parts, "measured": after - before}, spread)
+    known = [*(o.configuration for o in observations), *(m.configuration for m in measured)]
+    compared = frozenset(one.method for one in known)
+    return Standing(tuple(configurations), {**parts, "measured": after - before}, spread, compared)
+
+
+def behind(scores: Array, marked: npt.NDArray[np.bool_], bound: float) -> Array:
+    """What puts the marked, in their own order, behind a bound where one is not; shape (N,)."""
+    lead = max(float(scores[marked].max(initial=bound - LEAD)) - bound + LEAD, 0.0)
+    return np.where(marked, 0.0 - lead, 0.0)
 
 
 def scores(evidence: Gathered, goal: Goal) -> Array:
-    """Expected points of AUC, what trials decide, less the price of computing, shape (N,)."""
-    return evidence.standing.expected + evidence.standing.decided + price(evidence, goal)
+    """Expected points of AUC and what is `beside` them, shape (N,)."""
+    found: Array = evidence.standing.expected + np.sum([*beside(evidence, goal).values()], axis=0)
+    return found
 
 
-def price(evidence: Gathered, goal: Goal) -> Array:
-    """What the computation of each candidate counts, in points, at most 0; shape (N,)."""
-    found: Array = -PRICES[goal] * np.log10(1 + evidence.n_macs / FREE_MACS)
+def beside(evidence: Gathered, goal: Goal) -> dict[str, Array]:
+    """Parts of the scores that are no expectation, each of shape (N,).
+
+    ``decided`` by trials on the user's images, the prices of time (``cost``) and ``memory``, the
+    doubt about what was never measured (``unmeasured``), and what puts those that are predicted
+    not to fit into the memory behind all others (``too_large``).
+    """
+    standing, too_large = evidence.standing, evidence.too_large
+    found = {
+        "decided": standing.decided,
+        "cost": np.array([one.price(goal) for one in evidence.demands]),
+        "memory": np.array(memory_prices(evidence.demands, goal)),
+    }
+    total = standing.expected + np.sum([*found.values()], axis=0)
+    found["unmeasured"] = standing.doubt(total)
+    total = total + found["unmeasured"]
+    bound = float(total[~too_large].min(initial=np.inf))
+    fit = np.isfinite(bound)
+    found["too_large"] = behind(total, too_large, bound) if fit else np.zeros(len(total))
     return found
 
 
 def order(evidence: Gathered, goal: Goal) -> tuple[int, ...]:
-    """Candidates, best first; ties go to the cheaper, then to the name."""
+    """Candidates, best first; ties go to the cheaper, to pretrained weights, then to the name."""
     values = np.round(scores(evidence, goal), DIGITS)
     names = evidence.standing.configurations
-    return tuple(
-        sorted(range(len(names)), key=lambda n: (-values[n], evidence.n_macs[n], names[n]))
-    )
+
+    def place(n: int) -> tuple[float, float, bool, Configuration]:
+        return -values[n], evidence.n_macs[n], names[n].initialisation == "random", names[n]
+
+    return tuple(sorted(range(len(names)), key=place))

@@ -60,6 +60,12 @@ class Cost(Record):
     source : str or None
         What runs these are: ``own``, ``shipped`` (with evtl, on another machine), or
         ``shipped_at_own_pace``, times what our own runs of other kinds took beside them.
+    priced_by : str
+        What the part ``cost`` of the score goes by: predicted ``seconds``, or counted
+        ``operations`` where no run tells them.
+    too_large : str
+        Why it is predicted not to fit into the memory of the machine; empty where it fits, or
+        where no run tells.
     """
 
     n_macs: int
@@ -69,12 +75,17 @@ class Cost(Record):
     n_runs: int = 0
     spread: float | None = None
     source: Source | None = None
+    priced_by: Literal["seconds", "operations"] = "operations"
+    too_large: str = ""
 
 
 class Choice(Record):
     """One ranked configuration; `parts` add up to `score`, in points of AUC beside the average.
 
-    The part ``decided`` is no points: it is the place that trials on the user's images decide.
+    Some parts are no expectation: ``decided`` is the place that trials on the user's images decide,
+    ``cost`` and ``memory`` are prices, ``unmeasured`` is doubt where no result was ever measured of
+    an approach with its initialisation, and ``too_large`` puts behind all others what is predicted
+    not to fit into the memory of the machine.
     """
 
     rank: int
@@ -144,6 +155,7 @@ class RunnerUp(Record):
 
     backbone: str
     approach: Approach
+    initialisation: Initialisation = "pretrained"
     head: Head
     behind_points: float | None
     chance: float
@@ -166,6 +178,7 @@ class Alternative(Record):
     when: str
     backbone: str
     approach: Approach
+    initialisation: Initialisation = "pretrained"
     head: Head
     gain_points: float
     relative_cost: float
@@ -259,8 +272,8 @@ class Derivation(Record):
         Points of AUC per unit of score.
     own, sides : float and dict
         Share of an effect that a task has to itself, and what makes tasks alike.
-    price : float
-        Points that ten times the computation must bring for the goal.
+    price, memory_price : float
+        Points that ten times the time, and ten times the memory, must bring for the goal.
     controlled : tuple of ControlledEvidence
         Of the choice, the weightiest first.
     studies : tuple of CitedStudy
@@ -274,6 +287,7 @@ class Derivation(Record):
     own: float
     sides: dict[str, float]
     price: float
+    memory_price: float = 0.0
     controlled: tuple[ControlledEvidence, ...]
     studies: tuple[CitedStudy, ...]
     rules: tuple[FiredRule, ...]

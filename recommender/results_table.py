@@ -1,6 +1,6 @@
 """Anyone's table of results, with the tasks of its data sets: two CSV files -> observations.
 
-Results: ``dataset,backbone,approach,metric,value[,head]``. Tasks:
+Results: ``dataset,backbone,approach,metric,value[,head][,initialisation]``. Tasks:
 ``dataset,modality,anatomy,n_images,n_classes,task``. Every bad line is listed, nothing is guessed.
 """
 
@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import NamedTuple, get_args
 
 from evidence.errors import UnknownTermError
-from evidence.vocabulary import ANATOMY, MODALITY, Approach, Head, Vocabulary
+from evidence.vocabulary import ANATOMY, MODALITY, Approach, Head, Initialisation, Vocabulary
 from recommender.candidates import approach_named
 from recommender.configuration import Configuration, Observation, Task
 from recommender.controlled import usable
 from recommender.errors import RecommendationError
 from recommender.metrics import direction
+from recommender.plan import Way, how
 from recommender.spelling import stem
 
 RESULT_COLUMNS = ("dataset", "backbone", "approach", "metric", "value")
@@ -36,6 +37,8 @@ DEFAULT_HEADS: Mapping[str, Head] = {
     "fine_tuning_from_scratch": "linear",
 }
 
+#: Weights that a training may begin with: the first where the table does not say.
+INITIALISATIONS: tuple[Initialisation, ...] = ("pretrained", "random")
 #: What a task may be: what the trainer carries out.
 KINDS = ("classification", "regression")
 
@@ -57,6 +60,7 @@ class WrittenResult(NamedTuple):
     metric: str
     value: str
     head: str
+    initialisation: str
 
 
 @dataclass(frozen=True)
@@ -199,7 +203,7 @@ def _surplus(more: int, expected: int) -> str:
 def _written(number: int, row: Mapping[str, str]) -> WrittenResult:
     return WrittenResult(
         number, row["dataset"], row["backbone"], row["approach"], row["metric"].lower(),
-        row["value"], row.get("head", ""),
+        row["value"], row.get("head", ""), row.get("initialisation", "") or INITIALISATIONS[0],
     )  # fmt: skip
 
 
@@ -239,12 +243,16 @@ def _faults(line: WrittenResult, tasks: Mapping[str, Task], path: Path) -> Itera
         yield f"approach {line.approach!r} is not known; allowed: {allowed}"
     if line.head and line.head not in get_args(Head):
         yield f"head {line.head!r} is not known; allowed: {', '.join(get_args(Head))}"
+    if line.initialisation not in INITIALISATIONS:
+        allowed = ", ".join(INITIALISATIONS)
+        yield f"initialisation {line.initialisation!r} is not known; allowed: {allowed}"
 
 
 def _twice(before: int, one: Configuration) -> str:
     return (
-        f"the same data set, backbone, approach, metric and head as line {before}: "
-        f"{one.backbone}, {one.approach}, {one.head}; give one value, e.g. the mean over seeds"
+        f"the same data set, backbone, approach, metric and head as line {before}: {one.backbone}, "
+        f"{how(one.approach, one.initialisation)}, {one.head}; give one value, e.g. the mean over "
+        "seeds"
     )
 
 
@@ -300,7 +308,8 @@ def _configuration(line: WrittenResult, names: Names) -> Configuration:
     name, family = names[line.backbone]
     approach = approach_named(line.approach) or "unspecified"
     head = line.head or DEFAULT_HEADS.get(approach, "unspecified")
-    return Configuration(name, family, approach, head)  # type: ignore[arg-type]
+    way = Way(approach, head, line.initialisation)  # type: ignore[arg-type]
+    return Configuration.of(name, family, way)
 
 
 def _tasks(path: Path) -> tuple[dict[str, Task], tuple[str, ...]]:

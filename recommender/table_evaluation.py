@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from evidence.records import Record
+from evidence.vocabulary import Initialisation
 from recommender.configuration import Configuration, Observation, Task
 from recommender.controlled import Settings, fit, groups, scores_of, usable
 from recommender.fitting import PartsOf, fit_weights, foretold_better
@@ -37,11 +39,19 @@ TOP = 3
 
 
 class ChosenConfiguration(Record):
-    """A choice as the table writes it."""
+    """A choice as the table writes it; of weights only random ones are told."""
 
     backbone: str
     approach: str
     head: str
+    initialisation: Initialisation = "pretrained"
+
+    @model_serializer(mode="wrap")
+    def _told(self, plain: SerializerFunctionWrapHandler) -> dict[str, str]:
+        found: dict[str, str] = plain(self)
+        if self.initialisation != "random":
+            found.pop("initialisation")
+        return found
 
 
 class DatasetOutcome(Record):
@@ -252,7 +262,8 @@ def _advice(fold: _Fold, around: Surroundings, ablation: Ablation) -> Scores:
     name = fold.others[0].table if fold.others else ""
     standing = stand(fold.task, ranked, fold.known, literature, weights, table=name)
     prices = np.array([around.price(one) for one in ranked])
-    total = np.round(standing.expected + prices, DIGITS)
+    total = standing.expected + prices
+    total = np.round(total + standing.doubt(total), DIGITS)
     return dict(zip(ranked, total.tolist(), strict=True))
 
 
@@ -277,7 +288,9 @@ def _outcome(fold: _Fold, scores: Scores, spelled: Spelled, sign: int) -> Datase
     value = mean(fold.values[one] for one in first)
     _, top3, tau = _judge(fold.values, scores)
     chosen = {
-        "choice": ChosenConfiguration(backbone=backbone, approach=approach, head=head),
+        "choice": ChosenConfiguration(
+            backbone=backbone, approach=approach, head=head, initialisation=first[0].initialisation
+        ),
         "value": sign * value,
         "regret": best - value,
         "top3": top3,

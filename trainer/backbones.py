@@ -18,7 +18,7 @@ import torchvision
 from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
 
-from recommender.plan import PlannedBackbone, TrainingPlan
+from recommender.plan import RANDOM_WEIGHTS, PlannedBackbone, TrainingPlan
 from trainer import lenet
 from trainer.errors import TrainingError
 from trainer.naming import check_name
@@ -35,8 +35,6 @@ from trainer.weights import (
 
 #: Auxiliary classifiers of Inception-V3 that its file holds and no backbone needs.
 AUXILIARY = "AuxLogits."
-#: How a run that took no weights says so.
-RANDOM = "random initialisation"
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Chosen:
 
     def describe_weights(self) -> str:
         """Where the weights come from, with their digest and without a path of this machine."""
-        return self.weights.describe() if self.weights else RANDOM
+        return self.weights.describe() if self.weights else RANDOM_WEIGHTS
 
 
 def choose_backbone(plan: TrainingPlan) -> Chosen:

@@ -65,10 +65,19 @@ CandidatesOption = Annotated[
     str | None, typer.Option("--candidates", help="Only these networks, e.g. resnet18,vgg16.")
 ]
 ApproachesOption = Annotated[
-    str | None, typer.Option("--approaches", help="Only these, e.g. frozen or full.")
+    str | None,
+    typer.Option(
+        "--approaches",
+        help="Only these, e.g. frozen, partial (the last blocks), full; all with pretrained "
+        "weights. random: full fine-tuning from random ones.",
+    ),
 ]
 AvailableOption = Annotated[
-    bool, typer.Option("--available", help="Only networks whose weights are on this machine.")
+    bool,
+    typer.Option(
+        "--available",
+        help="Only networks whose weights are on this machine; random weights need none.",
+    ),
 ]
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Your images: what they are replaces --n, --classes.")

@@ -91,7 +91,11 @@ def benchmarks(ablate: AblateOption = False, as_json: JsonOption = False) -> Non
 @evaluate.command()
 def results(
     results: Annotated[
-        Path, typer.Option(help="CSV: dataset,backbone,approach,metric,value[,head].")
+        Path,
+        typer.Option(
+            help="CSV: dataset,backbone,approach,metric,value[,head][,initialisation]; the last "
+            "is pretrained (where it is empty) or random."
+        ),
     ],
     tasks: Annotated[
         Path, typer.Option(help="CSV: dataset,modality,anatomy,n_images,n_classes,task.")

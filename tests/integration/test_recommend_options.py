@@ -99,7 +99,7 @@ def test_explain_shows_weights_data_sets_studies_and_claims_on_both_sides() -> N
         (("--candidates", ""), "the list is empty"),
         (("--candidates", "resnet19"), "resnet19"),
         (("--candidates", "zfnet"), "ZFNet"),
-        (("--approaches", "partial"), "is not carried out"),
+        (("--approaches", "scratch"), "unknown approach 'scratch'"),
         (("--probe",), "name their folder with --data"),
         (("--probe", "30"), "name their folder with --data"),
         (("--goal", "fame"), "'fame' is not one of"),

@@ -11,11 +11,11 @@ The test part of the plan's split is never opened.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from recommender.plan import TrainingPlan
+from recommender.plan import PROBED, TrainingPlan
 from trainer.errors import TrainingError
 from trainer.features import choose_device
 from trainer.images import ImageSet, Progress
@@ -75,7 +75,7 @@ def probe(
     bench = Bench(learning, candidates[0], seed, choose_device(device), budget, progress)
     plans = {configuration(plan): plan for plan in candidates}
     ledger = Ledger(tuple(plans), bench)
-    Halving(bench, plans, ledger).run()
+    Halving(bench, _told_by_little(plans, ledger), ledger).run()
     return ProbeReport(
         seed=seed,
         n_images=len(learning.files),
@@ -87,6 +87,22 @@ def probe(
         trials=tuple(ledger.trials),
         skipped=tuple(ledger.skipped()),
     )
+
+
+def _told_by_little(
+    plans: Mapping[Configuration, TrainingPlan], ledger: Ledger
+) -> Mapping[Configuration, TrainingPlan]:
+    """Those of which a short trial says something; why it does not is kept of the others."""
+    for each in plans:
+        if each.initialisation == "random":
+            ledger.skip(each, "what random weights come to shows after a whole training only")
+        elif each.approach == "fine_tuning":
+            ledger.skip(each, "it lies between frozen and full fine-tuning, which are tried")
+    return {each: plan for each, plan in plans.items() if _is_told_by_little(each)}
+
+
+def _is_told_by_little(each: Configuration) -> bool:
+    return each.initialisation != "random" and (each.approach, each.head) in PROBED
 
 
 def _check(candidates: Sequence[TrainingPlan], budget_s: float) -> None:
@@ -103,4 +119,9 @@ def _check(candidates: Sequence[TrainingPlan], budget_s: float) -> None:
 
 def configuration(plan: TrainingPlan) -> Configuration:
     """What a plan trains."""
-    return Configuration(backbone=plan.backbone.name, approach=plan.approach, head=plan.head)
+    return Configuration(
+        backbone=plan.backbone.name,
+        approach=plan.approach,
+        head=plan.head,
+        initialisation=plan.initialisation,
+    )

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from evidence.records import Record
-from evidence.vocabulary import Approach, Head
+from evidence.vocabulary import Approach, Head, Initialisation
 
 #: Standard errors by which one may lie below another by chance: one-sided 95%.
 BY_CHANCE = 1.645
@@ -23,6 +23,7 @@ class Configuration(Record):
     backbone: str
     approach: Approach
     head: Head
+    initialisation: Initialisation = "pretrained"
 
     @property
     def frozen(self) -> bool:
@@ -115,7 +116,9 @@ class ProbeReport(Record):
 
 def named(other: Configuration) -> Configuration:
     """Only what is tried, of a trial or of what was skipped."""
-    return Configuration(backbone=other.backbone, approach=other.approach, head=other.head)
+    return Configuration.model_validate(
+        {name: getattr(other, name) for name in Configuration.model_fields}
+    )
 
 
 def ranked(trials: Sequence[Trial], order: Sequence[Configuration]) -> list[Trial]:

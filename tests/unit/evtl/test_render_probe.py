@@ -4,7 +4,7 @@ import pytest
 
 from evtl.probing import why_nothing
 from evtl.render_probe import SHOWN, reasons, tried
-from recommender.plan import CARRIED_OUT
+from recommender.plan import PROBED
 from trainer.probing.ledger import OUT_OF_BUDGET
 from trainer.probing.probe_report import (
     Configuration,
@@ -18,7 +18,7 @@ from trainer.probing.probe_report import (
 ALL = tuple(
     Configuration(backbone=backbone, approach=approach, head=head)
     for backbone in ("one", "two", "three")
-    for approach, head in CARRIED_OUT
+    for approach, head in PROBED
 )
 DAMAGED = "2 image(s) cannot be read; repair or remove them:\n  a.png: empty\n  b.png: empty"
 

@@ -12,7 +12,7 @@ from evidence.records import Backbone, Claim, Corpus, TaskProfile
 from evidence.vocabulary import ANATOMY, MODALITY, Approach, Head
 from recommender.advice import IN_BALANCE, advise
 from recommender.errors import RecommendationError
-from recommender.plan import CARRIED_OUT, TransformKind
+from recommender.plan import CARRIED_OUT, TransformKind, Way
 from recommender.records import Advice
 from recommender.rules import Rule, load_rules
 from recommender.transforms import load_transform_rules, transforms
@@ -47,9 +47,13 @@ def uses(**fields: Any) -> dict[str, str]:
 
 @given(profiles, st.sampled_from(CARRIED_OUT))
 def test_every_setting_of_every_choice_rests_on_claims_or_says_that_it_does_not(
-    claims: dict[str, Claim], profile: TaskProfile, pair: tuple[Approach, Head]
+    claims: dict[str, Claim], profile: TaskProfile, way: Way
 ) -> None:
-    found = advise(profile, RESNET, *pair, load_rules(), claims)
+    rules, initialisation = load_rules(), way.initialisation
+    found = advise(
+        profile, RESNET, way.approach, way.head, rules, claims, initialisation=initialisation
+    )
+    assert (found.initialisation.value == "random") == (initialisation == "random")
     named = [getattr(found, name) for name in Advice.model_fields if name != "transforms"]
     settings = [*named[:-1], *found.checks, *found.transforms]
     for setting in settings:
@@ -65,7 +69,7 @@ def test_what_is_fine_tuned_is_augmented_and_what_is_frozen_is_not(
     assert (tuned.value, tuned.rules) == ("online", ("augment-when-tuned",))
     assert "m-augmentation-fine-tuning" in {claim.claim for claim in tuned.claims}
     assert all(claim.section for claim in tuned.claims)
-    for approach, head in CARRIED_OUT:
+    for approach, head, _ in CARRIED_OUT:
         if approach.startswith("feature_extractor"):
             found = advice(claims, approach=approach, head=head).augmentation
             assert (found.value, found.rules) == ("none", ("no-augmentation-when-frozen",))

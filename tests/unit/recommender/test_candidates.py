@@ -3,7 +3,7 @@
 import pytest
 
 from evidence.records import Backbone
-from recommender.candidates import Restriction, approach_named, parse_restriction
+from recommender.candidates import Restriction, approach_named, asked_as, parse_restriction
 from recommender.errors import RecommendationError
 from recommender.plan import CARRIED_OUT
 
@@ -23,6 +23,8 @@ BACKBONES = (
     backbone("ZFNet", "ZFNet"),
 )
 FROZEN = ("feature_extractor", "feature_extractor_hybrid")
+TUNED = ("fine_tuning", "fine_tuning_from_scratch")
+RANDOM = ("random_initialisation",)
 
 
 def test_names_are_resolved_each_once_in_their_order() -> None:
@@ -37,10 +39,12 @@ def test_names_are_resolved_each_once_in_their_order() -> None:
         ("frozen", FROZEN), ("Frozen-Backbone", FROZEN), ("feature extractor", FROZEN[:1]),
         ("FE", FROZEN[:1]), ("feature_extraction", FROZEN[:1]), ("linear_probing", FROZEN[:1]),
         ("linear probe", FROZEN[:1]), ("hybrid", FROZEN[1:]),
-        ("fine-tuning", ("fine_tuning_from_scratch",)), ("FT", ("fine_tuning_from_scratch",)),
-        ("finetune", ("fine_tuning_from_scratch",)), ("full", ("fine_tuning_from_scratch",)),
+        ("fine-tuning", TUNED), ("FT", TUNED), ("finetune", TUNED), ("fine_tuning", TUNED[:1]),
+        ("partial", TUNED[:1]), ("full", TUNED[1:]),
         ("full fine-tuning", ("fine_tuning_from_scratch",)),
-        ("FT,full,FE", ("fine_tuning_from_scratch", "feature_extractor")),
+        ("FT,full,FE", (*TUNED, "feature_extractor")),
+        ("random", RANDOM), ("Random initialisation", RANDOM), ("random_initialization", RANDOM),
+        ("full,random weights", (TUNED[1], *RANDOM)),
     ],
 )  # fmt: skip
 def test_approaches_go_by_many_words(words: str, approaches: tuple[str, ...]) -> None:
@@ -48,8 +52,9 @@ def test_approaches_go_by_many_words(words: str, approaches: tuple[str, ...]) ->
 
 
 def test_every_approach_that_is_carried_out_goes_by_its_key() -> None:
-    for approach, _ in CARRIED_OUT:
-        assert parse_restriction(BACKBONES, approaches=approach).approaches == (approach,)
+    for way in CARRIED_OUT:
+        word = asked_as(way)
+        assert parse_restriction(BACKBONES, approaches=word).approaches == (word,)
 
 
 def test_without_options_the_choice_is_free() -> None:
@@ -88,7 +93,10 @@ def test_a_candidate_that_nothing_carries_out_is_refused(asked: str, message: st
     ("asked", "message"),
     [
         ("magic", r"unknown approach 'magic'; carried out: feature_extractor, "),
-        ("partial", r"'partial' \(fine_tuning\) is not carried out; [^']*\(or: (?!.*partial)"),
+        (
+            "scratch",
+            r"'scratch'; [^']*random_initialisation \(or: .*, partial, full, random",
+        ),
         (
             "frozen full",
             r"unknown approach 'frozen full'; .*put commas between names: frozen,full$",
@@ -114,6 +122,7 @@ def test_an_approach_that_nothing_carries_out_is_refused(asked: str, message: st
         ("linear_probing", "feature_extractor"),
         ("unspecified", "unspecified"),
         ("magic", None),
+        ("random", None),
     ],
 )
 def test_a_table_may_write_approaches_as_people_do(written: str, meant: str | None) -> None:

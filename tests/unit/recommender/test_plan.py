@@ -7,6 +7,7 @@ import pytest
 
 from evidence.records import Corpus, TaskProfile
 from recommender.answering import recommend
+from recommender.candidates import Asked
 from recommender.errors import RecommendationError
 from recommender.plan import HEADS, MILD, TrainingPlan, read_plan
 from recommender.ranking import Question
@@ -63,9 +64,11 @@ def test_a_file_that_is_no_plan_is_named(tmp_path: Path) -> None:
 
 def test_frozen_features_are_not_augmented_and_fine_tuning_is(corpus: Corpus) -> None:
     profile = TaskProfile(modality="ultrasound", n_images=800)
-    for approach, augmentation in (
-        ("feature_extractor", "none"), ("fine_tuning_from_scratch", "online"),
-    ):  # fmt: skip
+    expected: dict[Asked, str] = {
+        "feature_extractor": "none", "fine_tuning": "online", "fine_tuning_from_scratch": "online",
+        "random_initialisation": "online",
+    }  # fmt: skip
+    for approach, augmentation in expected.items():
         asked = Question(profile, approaches=frozenset({approach}))
         assert recommend(asked, corpus).plan.augmentation == augmentation
 

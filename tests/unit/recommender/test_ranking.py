@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from evidence.arm_table import ArmTable
 from evidence.records import ArmRecord, Backbone, Corpus, TaskProfile
-from evidence.vocabulary import Approach
 from recommender.answering import recommend
+from recommender.candidates import Asked, asked_as
 from recommender.errors import RecommendationError
 from recommender.parts import REPORTING
 from recommender.plan import CARRIED_OUT
@@ -58,9 +58,8 @@ def test_every_question_gets_a_whole_ranking(corpus: Corpus, profile: TaskProfil
 def test_the_fallbacks_follow_the_ranking_and_name_every_other_backbone(corpus: Corpus) -> None:
     found = recommend(Question(ULTRASOUND), corpus)
     best = found.ranking[0]
-    names = [
-        c.backbone for c in found.ranking if (c.approach, c.head) == (best.approach, best.head)
-    ]
+    chosen = best.approach, best.initialisation, best.head
+    names = [c.backbone for c in found.ranking if (c.approach, c.initialisation, c.head) == chosen]
     assert [b.name for b in (found.plan.backbone, *found.plan.fallbacks)] == names
     assert "EfficientNet-Lite0" in names
 
@@ -133,19 +132,19 @@ def test_a_store_without_backbones_is_an_error(corpus: Corpus) -> None:
 @settings(max_examples=10)
 @given(
     st.none() | st.frozensets(st.sampled_from(["ResNet-50", "VGG-16", "AlexNet"]), min_size=1),
-    st.none() | st.frozensets(st.sampled_from([a for a, _ in CARRIED_OUT]), min_size=1),
+    st.none() | st.frozensets(st.sampled_from([*map(asked_as, CARRIED_OUT)]), min_size=1),
 )
 def test_what_is_ranked_is_exactly_what_was_asked_for(
-    corpus: Corpus, backbones: frozenset[str] | None, approaches: frozenset[Approach] | None
+    corpus: Corpus, backbones: frozenset[str] | None, approaches: frozenset[Asked] | None
 ) -> None:
     ranked = recommend(Question(ULTRASOUND, backbones=backbones, approaches=approaches), corpus)
-    assert {(c.backbone, c.approach, c.head) for c in ranked.ranking} == {
-        (backbone.name, approach, head)
+    assert {(c.backbone, c.approach, c.head, c.initialisation) for c in ranked.ranking} == {
+        (backbone.name, *way)
         for backbone in corpus.backbones
-        for approach, head in CARRIED_OUT
+        for way in CARRIED_OUT
         if backbone.library
         if backbones is None or backbone.name in backbones
-        if approaches is None or approach in approaches
+        if approaches is None or asked_as(way) in approaches
     }
 
 

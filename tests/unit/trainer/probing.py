@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from recommender.plan import CARRIED_OUT, PlannedBackbone, TrainingPlan
+from recommender.plan import PROBED, PlannedBackbone, TrainingPlan
 from tests.unit.trainer.toys import TOY_PX, plan_of
 from trainer import candidates
 from trainer.backbones import Preprocessing
@@ -58,7 +58,7 @@ class Toys:
                 approach=approach, head=head, augmentation="none", epochs=4,
                 batch_size=8, head_learning_rate=0.01, seed=seed,
             )
-            for name in self.kinds for approach, head in CARRIED_OUT
+            for name in self.kinds for approach, head in PROBED
         ]  # fmt: skip
 
 

@@ -189,3 +189,20 @@ def test_too_few_patients_outside_the_test_part_are_an_error(
     few = images.pick([*np.flatnonzero(np.array(images.labels) == "dark"), 2, 6, 12, 32])
     with pytest.raises(TrainingError, match=r"class 'bright' .* at least three patients"):
         probed(make_toys(), replace(few, splits=None))
+
+
+def test_what_little_tells_nothing_of_is_left_out_and_the_reason_is_said(
+    images: ImageSet, make_toys: MakeToys
+) -> None:
+    toys = make_toys(kinds={"sees": "sees"})
+    full = next(plan for plan in toys.plans() if not plan.frozen)
+    partial = full.model_copy(update={"approach": "fine_tuning", "n_blocks": 1})
+    random = full.model_copy(update={"initialisation": "random"})
+    plans = [partial, random, *toys.plans()]
+    report = probe(plans, images, 1000.0, seed=0, device="cpu", clock=toys.clock)
+    without = probed(make_toys(kinds={"sees": "sees"}), images)
+    assert [t.value for t in report.trials] == [t.value for t in without.trials]
+    reasons = {(s.approach, s.initialisation): s.reason for s in report.skipped}
+    assert "between frozen and full" in reasons["fine_tuning", "pretrained"]
+    assert "a whole training only" in reasons["fine_tuning_from_scratch", "random"]
+    assert set(decide(report)) == set(map(configuration, plans))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence.vocabulary import Head
-from recommender.plan import CARRIED_OUT
+from recommender.plan import PROBED
 from trainer.probing.probe_report import (
     Configuration,
     Fidelity,
@@ -20,7 +20,7 @@ from trainer.probing.probe_report import (
 ALL = tuple(
     Configuration(backbone=backbone, approach=approach, head=head)
     for backbone in ("one", "two", "three")
-    for approach, head in CARRIED_OUT
+    for approach, head in PROBED
 )
 
 

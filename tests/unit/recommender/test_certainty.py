@@ -56,7 +56,7 @@ def test_knowing_more_never_makes_an_answer_less_sure(
 
 def test_where_nothing_but_cost_differs_nothing_is_known(corpus: Corpus) -> None:
     """Close studies are told, but weigh nothing."""
-    bare = replace(corpus, controlled=(), runs=())
+    bare = replace(corpus, controlled=(), runs=(), shipped=())
     found = recommend(Question(ULTRASOUND), bare)
     assert found.certainty.level == "insufficient evidence"
     assert not found.certainty.reasons[0].startswith("directness: 0 of")

@@ -9,7 +9,7 @@ from recommender.plan import Target
 from trainer.errors import TrainingError
 from trainer.reading.dicom import MAGIC, MAGIC_AT
 from trainer.reading.labels import plain_label
-from trainer.reading.pixels import DICOM_SUFFIXES, NIFTI_SUFFIXES, split_item
+from trainer.reading.pixels import DICOM_SUFFIXES, NIFTI_SUFFIXES
 
 SUFFIXES = (
     frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
@@ -84,7 +84,7 @@ def read_manifest(path: Path, target: Target = "classes") -> Manifest | None:
     for number, cells in _cells(text, delimiter):
         by_name = dict(zip(header, (cell.strip() for cell in cells), strict=False))
         try:
-            rows.append(_row(path.parent, by_name, by_name.get(column, ""), found))
+            rows.append(_row(by_name, by_name.get(column, ""), found))
         except ValueError as error:
             problems.append(f"  row {number}: {error}")
     if problems:
@@ -116,8 +116,8 @@ def _cells(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     return ((reader.line_num, cells) for cells in reader if cells)
 
 
-def _row(root: Path, by_name: dict[str, str], label: str, target: Target) -> ManifestRow:
-    """A row that is in order.
+def _row(by_name: dict[str, str], label: str, target: Target) -> ManifestRow:
+    """A row that is in order; whether there is such a file is seen when it is read.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def _row(root: Path, by_name: dict[str, str], label: str, target: Target) -> Man
     split = by_name.get("split", "")
     group = next((by_name[name] for name in GROUP_COLUMNS if name in by_name), "")
     file = _file(by_name.get("file", ""), by_name.get("frame", ""))
-    if problem := _problem(root, file, split):
+    if problem := _problem(file, split):
         raise ValueError(problem)
     return ManifestRow(
         str(file), plain_label(label, target), group, SPLIT_WORDS.get(split.lower(), "")
@@ -141,13 +141,13 @@ def _file(name: str, frame: str) -> PurePosixPath:
     return PurePosixPath(name.replace("\\", "/") + (f"#{int(frame)}" if frame else ""))
 
 
-def _problem(root: Path, name: PurePosixPath, split: str) -> str:
+def _problem(name: PurePosixPath, split: str) -> str:
     if not name.parts:
         return "file and label must not be empty"
     if name.is_absolute() or ".." in name.parts:
         return f"file {str(name)!r} lies outside the folder"
-    if "\0" in str(name) or not split_item(root / name)[0].is_file():
-        return f"file {str(name)!r} does not exist"
+    if "\0" in str(name):
+        return f"file {str(name)!r} is no name of a file"
     if split and split.lower() not in SPLIT_WORDS:
         return f"split {split!r}; allowed: train, validation, test or empty"
     return ""

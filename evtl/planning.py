@@ -12,7 +12,7 @@ from evidence.store import Store
 from evidence.vocabulary import Approach, Head
 from evtl.asking import TaskOptions, explain_invalid, question
 from recommender.errors import RecommendationError
-from recommender.plan import BLOCKS, TrainingPlan, read_plan
+from recommender.plan import BLOCKS, TrainingPlan
 
 if TYPE_CHECKING:  # torch must not be imported to recommend
     from trainer.images import ImageSet
@@ -57,9 +57,9 @@ class Wishes:
 
 
 def training_plan(
-    images: "ImageSet", options: TaskOptions, plan_file: Path | None, wishes: Wishes
+    images: "ImageSet", options: TaskOptions, planned: TrainingPlan | None, wishes: Wishes
 ) -> tuple[TrainingPlan, tuple[str, ...]]:
-    """Plan for images: recommended for them or read from a file, with what a person asked for.
+    """Plan for images: recommended for them or made before, with what a person asked for.
 
     Returns
     -------
@@ -73,17 +73,18 @@ def training_plan(
         The options contradict the data or each other, or a plan file comes with task options.
     """
     corpus = queries.corpus(Store())
-    if plan_file is None:
+    if planned is None:
         plan = _recommended(images, options, wishes, corpus)
     elif options != TaskOptions():
         msg = "--plan already holds the task: leave out --modality, --anatomy, --classes, ..."
         raise RecommendationError(msg)
     else:
-        plan = _for_these(images, read_plan(plan_file))
+        plan = _for_these(images, planned)
     changes, notes = _named(wishes, corpus)
     fields = plan.model_dump() | _as_asked(plan, wishes) | wishes.fields() | changes
     try:
-        return TrainingPlan.model_validate(fields | {"target": images.target}), notes
+        learned = {"target": images.target, "order": images.order}
+        return TrainingPlan.model_validate(fields | learned), notes
     except ValidationError as error:
         raise RecommendationError(explain_invalid(error)) from error
 

@@ -12,7 +12,7 @@ from evidence.store import Store
 from evtl.asking import TaskOptions
 from evtl.planning import Wishes, training_plan
 from recommender.errors import RecommendationError
-from recommender.plan import Target, TrainingPlan
+from recommender.plan import Target, TrainingPlan, read_plan
 
 if TYPE_CHECKING:  # torch must not be imported to show the help
     from trainer.images import ImageSet, Progress
@@ -30,8 +30,12 @@ class Request:
     ----------
     data : pathlib.Path or None
         Folder of images; None where a run is gone on with.
+    plan_file : pathlib.Path or None
+        Carried out instead of what is recommended.
+    target : str or None
+        What is learned; None for what the plan says, else classes.
     order : str or None
-        Of ordinal grades, separated by commas.
+        Of ordinal grades, separated by commas; None for the order of the plan.
     out : pathlib.Path or None
         Run folder; None for one below ``runs``.
     """
@@ -40,7 +44,7 @@ class Request:
     options: TaskOptions
     wishes: Wishes
     plan_file: Path | None = None
-    target: Target = "classes"
+    target: Target | None = None
     order: str | None = None
     device: str = "auto"
     out: Path | None = None
@@ -62,12 +66,21 @@ def train(request: Request, progress: "Progress") -> "tuple[RunResult, RunFolder
         raise RecommendationError(msg)
     since = time.perf_counter()
     Store()  # a store that cannot be used is told before anything is decoded
-    asked = "number" if request.options.task == "regression" else request.target
-    order = [name.strip() for name in (request.order or "").split(",") if name.strip()]
-    images = read_images(request.data, target=asked, order=order)
-    plan, notes = training_plan(images, request.options, request.plan_file, request.wishes)
+    planned = None if request.plan_file is None else read_plan(request.plan_file)
+    target, order = _learned(request, planned)
+    images = read_images(request.data, target=target, order=order)
+    plan, notes = training_plan(images, request.options, planned, request.wishes)
     begun = begin(plan, images, request.out, device=request.device, progress=progress, since=since)
     return _carried_out(begun, notes)
+
+
+def _learned(request: Request, planned: TrainingPlan | None) -> tuple[Target, tuple[str, ...]]:
+    """Target, and order of its grades, as asked for, else as planned."""
+    usual: Target = "number" if request.options.task == "regression" else "classes"
+    target = request.target or (planned.target if planned else usual)
+    if request.order is None:
+        return target, planned.order if planned and planned.target == target else ()
+    return target, tuple(filter(None, map(str.strip, request.order.split(","))))
 
 
 def resume(run: Path, progress: "Progress") -> "tuple[RunResult, RunFolder]":

@@ -120,6 +120,8 @@ class TrainingPlan(Record):
     ----------
     target : str
         What is learned of an image: ``classes``, ``multi_label``, ``ordinal`` or ``number``.
+    order : tuple of str
+        Names of ordinal grades, from the mildest to the worst; empty where they are numbers.
     backbone : PlannedBackbone
         The recommended backbone.
     fallbacks : tuple of PlannedBackbone
@@ -173,6 +175,7 @@ class TrainingPlan(Record):
     schema_version: Literal[1] = 1
     profile: TaskProfile
     target: Target = "classes"
+    order: tuple[str, ...] = ()
     backbone: PlannedBackbone
     fallbacks: tuple[PlannedBackbone, ...] = ()
     initialisation: Literal["pretrained", "random"] = "pretrained"
@@ -247,6 +250,9 @@ class TrainingPlan(Record):
             ),
             f"the target {self.target} is learned by the heads {', '.join(sorted(heads))}": (
                 self.head not in heads
+            ),
+            "an order names each grade of the target ordinal once": (
+                self.order and (self.target != "ordinal" or len(set(self.order)) < len(self.order))
             ),
             "sensitivity is for the targets classes and multi_label": (
                 self.sensitivity and self.target not in {"classes", "multi_label"}

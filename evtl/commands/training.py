@@ -51,8 +51,9 @@ def train(
     approaches: ApproachesOption = None,
     available: AvailableOption = False,
     target: Annotated[
-        Target, typer.Option(help="What is learned of an image; a column labels says multi_label.")
-    ] = "classes",
+        Target | None,
+        typer.Option(help="What is learned: classes unless a plan or a column labels says else."),
+    ] = None,
     order: Annotated[
         str | None, typer.Option(help="Grades of ordinal from the mildest: none,mild,severe.")
     ] = None,
@@ -132,7 +133,7 @@ def train(
             request = services.Request(data, options, wishes, plan, target, order, device, out)
             result, folder = services.train(request, progress)
         else:
-            _alone(resume, data, options, wishes, plan, out)
+            _alone(resume, data, options, wishes, plan, target, order, out)
             result, folder = services.resume(resume, progress)
     if as_json:
         typer.echo(result.model_dump_json(indent=2))

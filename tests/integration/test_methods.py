@@ -97,7 +97,7 @@ def test_what_a_person_wishes_is_what_is_planned(
     partial, _ = training_plan(images, options, None, Wishes(approach="fine_tuning"))
     file = tmp_path / "plan.json"
     file.write_text(partial.model_dump_json(), encoding="utf-8")
-    again, _ = training_plan(images, TaskOptions(), file, Wishes(**wishes))
+    again, _ = training_plan(images, TaskOptions(), read_plan(file), Wishes(**wishes))
     assert told(again) == planned
 
 

@@ -17,6 +17,7 @@ from trainer.preparing.shortcuts import Shortcut, find_shortcuts
 from trainer.preparing.splits import split_images
 from trainer.reading.pixel_cache import readable_pixels
 from trainer.reading.readable import Unreadable
+from trainer.reading.scaling import BLANK
 from trainer.reading.thumbnails import read_thumbnails
 from trainer.targets import Labels
 
@@ -119,6 +120,11 @@ def _notes(
         yield (
             f"{len(unreadable)} images cannot be read and were left out; the commonest reason, of "
             f"{count}: {reason}"
+        )
+    if blank := [n for n, scaling in enumerate(images.scalings) if scaling.startswith(BLANK)]:
+        yield (
+            f"{len(blank)} images show nothing, they have {BLANK}, the first "
+            f"{images.files[blank[0]]}: look at them, and remove them if they should show something"
         )
     yield from leakage.warnings
     if images.groups is None:

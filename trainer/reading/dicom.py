@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset, config, dcmread
+from pydicom.encaps import get_frame
 from pydicom.filereader import read_file_meta_info
 from pydicom.pixels.processing import (
     apply_color_lut,
@@ -25,6 +26,7 @@ from pydicom.pixels.processing import (
 )
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import (
+    AllTransferSyntaxes,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -32,6 +34,7 @@ from pydicom.uid import (
 )
 
 from trainer.errors import UnreadableError
+from trainer.reading.encoded import encoded_sides
 from trainer.reading.rasters import MAX_PIXELS, check_size
 from trainer.reading.scaling import AS_STORED, BY_WINDOW, Picture, picture, spread, spread_picture
 
@@ -41,6 +44,7 @@ Values = npt.NDArray[Any]
 MAGIC_AT, MAGIC = 128, b"DICM"
 #: Elements that are read: none of a patient.
 TAGS: list[Any] = [
+    "PixelPaddingValue", "PixelPaddingRangeLimit",
     "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames",
     "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
     "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence",
@@ -52,6 +56,13 @@ TAGS: list[Any] = [
     "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
 ]  # fmt: skip
 PIXELS: list[Any] = ["PixelData", "FloatPixelData", "DoubleFloatPixelData"]
+#: Photometric interpretations that come out as grey or RGB; others would be shown in wrong colours.
+SEEN = frozenset(
+    {
+        "MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422",
+        "YBR_ICT", "YBR_RCT",
+    }
+)  # fmt: skip
 #: Groups of elements of one frame that say how its values are shown.
 SHOWN = ("PixelValueTransformationSequence", "FrameVOILUTSequence")
 
@@ -100,6 +111,7 @@ def read_dicom(path: Path, frame: int | None = None) -> Picture:
     if not any(name in whole for name in PIXELS):
         msg = "no image"
         raise UnreadableError(msg)
+    _check_encoded(whole, number, header.n_frames)
     found = _shown(pixel_array(whole, index=number), _of_frame(whole, number))
     several = header.n_frames > 1 and frame is None
     return found._replace(scaling=found.scaling + ", middle frame") if several else found
@@ -141,17 +153,29 @@ def _check_deflated(path: Path) -> None:
         raise UnreadableError(msg)
 
 
+def _check_encoded(whole: Dataset, number: int, n_frames: int) -> None:
+    """Refuse a compressed frame that is larger than its file says, and than an image may be."""
+    syntax = whole.file_meta.TransferSyntaxUID
+    if syntax in AllTransferSyntaxes and syntax.is_encapsulated:
+        frame = get_frame(whole.PixelData, number, number_of_frames=n_frames)
+        check_size(*(side or 1 for side in encoded_sides(frame)))
+
+
 def _described(found: Dataset) -> Header:
     if not all(found.get(name) for name in ("Rows", "Columns", "BitsAllocated")):
         msg = "no image"
         raise UnreadableError(msg)
     rows, columns = int(found.Rows), int(found.Columns)
     check_size(rows, columns)
+    kind = str(found.get("PhotometricInterpretation", ""))
+    if kind not in SEEN:
+        msg = f"colours of a kind that is not read: {', '.join(sorted(SEEN))} are"
+        raise UnreadableError(msg)
     return Header(
         columns,
         rows,
         int(found.get("BitsStored") or found.BitsAllocated),
-        str(found.get("PhotometricInterpretation", "")).startswith("MONOCHROME"),
+        kind.startswith("MONOCHROME"),
         max(1, int(found.get("NumberOfFrames") or 1)),
     )
 
@@ -181,13 +205,30 @@ def _shown(values: Values, how: Dataset) -> Picture:
     if values.ndim == 3:
         return _as_stored_or_spread(values, stored_8=values.dtype == np.uint8)
     inverted = kind == "MONOCHROME1"
-    rescaled = apply_modality_lut(values, how)
+    rescaled = _without_padding(apply_modality_lut(values, how), values, how, inverted=inverted)
     if (windowed := _windowed(rescaled, how)) is not None:
         return picture(255 - windowed if inverted else windowed, BY_WINDOW)
     plain = (
         values.dtype == np.uint8 and how.get("BitsStored") == 8 and np.array_equal(rescaled, values)
     )
     return _as_stored_or_spread(rescaled, stored_8=plain, inverted=inverted)
+
+
+def _without_padding(shown: Values, stored: Values, how: Dataset, *, inverted: bool) -> Values:
+    """Black where the file says that nothing was measured, with a value far from all others.
+
+    Values of 8 bits stay as they are: all that they may be is shown anyway.
+    """
+    value = how.get("PixelPaddingValue")
+    if value is None or stored.itemsize == 1:
+        return shown
+    ends = sorted((int(value), int(how.get("PixelPaddingRangeLimit", value))))
+    padded = (stored >= ends[0]) & (stored <= ends[1])
+    if padded.all():
+        return shown
+    measured = shown[~padded]
+    darkest = measured.max() if inverted else measured.min()
+    return np.where(padded, darkest, shown)
 
 
 def _as_stored_or_spread(values: Values, *, stored_8: bool, inverted: bool = False) -> Picture:

@@ -9,7 +9,7 @@ from recommender.plan import Target
 from trainer.errors import TrainingError
 from trainer.reading.dicom import MAGIC, MAGIC_AT
 from trainer.reading.labels import plain_label
-from trainer.reading.pixels import DICOM_SUFFIXES, NIFTI_SUFFIXES, split_item
+from trainer.reading.pixels import DICOM_SUFFIXES, NIFTI_SUFFIXES
 
 SUFFIXES = (
     frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
@@ -66,25 +66,39 @@ def read_manifest(path: Path, target: Target = "classes") -> Manifest | None:
     Raises
     ------
     TrainingError
-        Lists every bad row; or the columns do not fit the target.
+        Lists every bad row; or the columns do not fit the target, or are there twice; or it is no
+        text of UTF-8, or no CSV.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        return None
+        return _read_manifest(path, target)
     except OSError as error:
         msg = f"{path}: {error.strerror}"
         raise TrainingError(msg) from error
+    except csv.Error as error:
+        msg = f"{path.name} cannot be read as CSV: {error}"
+        raise TrainingError(msg) from error
+
+
+def _read_manifest(path: Path, target: Target) -> Manifest | None:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        plain = path.read_bytes().replace(b"\0", b"").decode("latin-1")
+        if not _names_images(_header(plain.lstrip("\xff\xfe"))[0]):
+            return None
+        msg = f"{path.name} is no UTF-8 text: save it as CSV in UTF-8"
+        raise TrainingError(msg) from error
     header, delimiter = _header(text)
-    if "file" not in header or not {"label", "labels", "number"} & set(header):
+    if not _names_images(header):
         return None
+    _check_columns(path, header)
     column, found = _label_column(path, header, target)
     rows: list[ManifestRow] = []
     problems: list[str] = []
     for number, cells in _cells(text, delimiter):
         by_name = dict(zip(header, (cell.strip() for cell in cells), strict=False))
         try:
-            rows.append(_row(path.parent, by_name, by_name.get(column, ""), found))
+            rows.append(_row(by_name, by_name.get(column, ""), found))
         except ValueError as error:
             problems.append(f"  row {number}: {error}")
     if problems:
@@ -93,9 +107,20 @@ def read_manifest(path: Path, target: Target = "classes") -> Manifest | None:
     return Manifest(rows, found)
 
 
+def _names_images(header: Sequence[str]) -> bool:
+    return "file" in header and bool({"label", "labels", "number"} & set(header))
+
+
+def _check_columns(path: Path, header: Sequence[str]) -> None:
+    """Refuse a column that is there twice: which one counts, nobody could tell."""
+    if twice := sorted({name for name in header if name and header.count(name) > 1}):
+        msg = f"{path.name}: the column {twice[0]} is there {header.count(twice[0])} times"
+        raise TrainingError(msg)
+
+
 def _header(text: str) -> tuple[list[str], str]:
-    """Plain column names, and the delimiter that gives most of them."""
-    first = text.splitlines()[0] if text else ""
+    """Plain column names of the first line that is not blank, and what gives most of them."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(",;\t", key=first.count)
     names = next(csv.reader([first], delimiter=delimiter), [])
     return ["_".join(name.lower().split()) for name in names], delimiter
@@ -112,12 +137,13 @@ def _label_column(path: Path, header: Sequence[str], target: Target) -> tuple[st
 
 def _cells(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
-    next(reader)
-    return ((reader.line_num, cells) for cells in reader if cells)
+    rows = ((reader.line_num, cells) for cells in reader if any(map(str.strip, cells)))
+    next(rows)
+    return rows
 
 
-def _row(root: Path, by_name: dict[str, str], label: str, target: Target) -> ManifestRow:
-    """A row that is in order.
+def _row(by_name: dict[str, str], label: str, target: Target) -> ManifestRow:
+    """A row that is in order; whether there is such a file is seen when it is read.
 
     Raises
     ------
@@ -127,7 +153,7 @@ def _row(root: Path, by_name: dict[str, str], label: str, target: Target) -> Man
     split = by_name.get("split", "")
     group = next((by_name[name] for name in GROUP_COLUMNS if name in by_name), "")
     file = _file(by_name.get("file", ""), by_name.get("frame", ""))
-    if problem := _problem(root, file, split):
+    if problem := _problem(file, split):
         raise ValueError(problem)
     return ManifestRow(
         str(file), plain_label(label, target), group, SPLIT_WORDS.get(split.lower(), "")
@@ -141,13 +167,13 @@ def _file(name: str, frame: str) -> PurePosixPath:
     return PurePosixPath(name.replace("\\", "/") + (f"#{int(frame)}" if frame else ""))
 
 
-def _problem(root: Path, name: PurePosixPath, split: str) -> str:
+def _problem(name: PurePosixPath, split: str) -> str:
     if not name.parts:
         return "file and label must not be empty"
     if name.is_absolute() or ".." in name.parts:
-        return f"file {str(name)!r} lies outside the folder"
-    if "\0" in str(name) or not split_item(root / name)[0].is_file():
-        return f"file {str(name)!r} does not exist"
+        return f"file {str(name)!r} may lie outside the folder: name it as seen from there"
+    if "\0" in str(name):
+        return f"file {str(name)!r} is no name of a file"
     if split and split.lower() not in SPLIT_WORDS:
         return f"split {split!r}; allowed: train, validation, test or empty"
     return ""
@@ -168,6 +194,8 @@ def read_class_folders(folder: Path, target: Target, notes: list[str]) -> list[M
     parts = {path.name.lower() for path in inside}
     is_split = len(parts) > 1 and parts <= set(SPLIT_WORDS)
     rows: list[ManifestRow] = []
+    if beside := sum(path.name[0] != "." and _is_image(path) for path in folder.iterdir()):
+        notes.append(f"{beside} images beside the class folders were left out: they have no class")
     found = {path: images_below(path) for path in inside}
     if n_empty := sum(not names for names in found.values()):
         notes.append(f"{n_empty} folders were left out: they hold no image of a known kind")
@@ -196,13 +224,27 @@ def images_below(folder: Path) -> list[Path]:
 
     Hidden files and folders are passed over. A link that leads nowhere counts as the image that
     it stands for, so that it is missed.
+
+    Raises
+    ------
+    TrainingError
+        A name is no text of UTF-8, so that no file of a run could hold it.
     """
     found = []
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if not hidden and _is_image(path):
+            _check_name(path)
             found.append(path)
     return sorted(found)
+
+
+def _check_name(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        msg = f"{str(path)!a}: the name is no UTF-8 text; rename the file"
+        raise TrainingError(msg) from error
 
 
 def _is_image(path: Path) -> bool:

@@ -8,6 +8,7 @@ the whole volume: slices of one volume stay comparable.
 import gzip
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO, NamedTuple, cast
 
 import nibabel
@@ -29,6 +30,8 @@ MAX_NOTES_BYTES = 2**26
 
 # Said of damaged headers on standard error, in the middle of a progress bar.
 imageglobals.logger.disabled = True
+#: As many volumes are read at a time, each of which may take gigabytes; as many are kept.
+LOCKS = (Lock(), Lock())
 #: Its functions have types here and there only.
 _NIBABEL: Any = nibabel
 
@@ -85,7 +88,9 @@ def read_nifti(path: Path, number: int | None = None) -> Picture:
         Whatever the library raises on damaged content.
     """
     status = path.stat()
-    volume = _volume(path, status.st_mtime_ns, status.st_size)
+    # Whoever asks for another slice of the same file waits for the volume that is being read.
+    with LOCKS[hash(path) % len(LOCKS)]:
+        volume = _volume(path, status.st_mtime_ns, status.st_size)
     n_slices = len(volume.values)
     middle = n_slices // 2 if number is None else number
     if middle >= n_slices:
@@ -98,15 +103,17 @@ def read_nifti(path: Path, number: int | None = None) -> Picture:
 
 
 # Slices of one volume are mostly asked for one after the other.
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=len(LOCKS))
 def _volume(path: Path, _modified_ns: int, _size: int) -> _Volume:
     with _stream(path) as stream:
         image = _opened(stream)
         raw = image.dataobj.get_unscaled()
         stream.read(1)  # At the end of a compressed file its checksum is compared.
     order, flips = _axes(image)
-    first = raw.reshape((*_sides(image), -1))[..., 0]
-    seen, scaling = _filled(first.transpose(order)[:, :: flips[0], :: flips[1]])
+    series = raw.reshape((*_sides(image), -1))
+    seen, scaling = _filled(series[..., 0].transpose(order)[:, :: flips[0], :: flips[1]])
+    if series.shape[-1] > 1:
+        scaling += ", first volume"
     low, high = window_of(seen)
     # Percentiles take a positive slope away again; a negative one exchanges black and white.
     if float(image.dataobj.slope) < 0:
@@ -116,6 +123,8 @@ def _volume(path: Path, _modified_ns: int, _size: int) -> _Volume:
 
 def _filled(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], str]:
     """Volumes with the least value where resampling left none, as it does outside of the body."""
+    if values.dtype.kind != "f":
+        return values, BY_VOLUME
     finite = np.isfinite(values)
     if finite.all() or not finite.any():
         return values, BY_VOLUME

@@ -15,7 +15,7 @@ from trainer.reading.array_cache import ArrayCache, Made, Table, key_of
 from trainer.reading.readable import Unreadable, readable
 
 #: To be raised with every change by which `trainer.images` decodes a file to other pixels.
-DECODING_VERSION = 1
+DECODING_VERSION = 2
 #: Decoders whose versions may differ by a grey value.
 DECODERS = ("pillow", "pydicom", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg", "tifffile", "nibabel")
 #: Images decoded at once: enough for every thread, little beside what a training takes.

@@ -111,7 +111,7 @@ def read_header(item: Path) -> Header:
     UnreadableError
         There is no image, or one that is too large.
     """
-    path, _number = split_item(item)
+    path, number = split_item(item)
     with told("no image"):
         kind = kind_of(path)
         if kind == "DICOM":
@@ -121,6 +121,7 @@ def read_header(item: Path) -> Header:
             width, height, bits, _slices = nifti.read_header(path)
             return Header(width, height, kind, bits, grey=True)
         with rasters.open_raster(path) as opened:
+            rasters.turn_to(opened, number or 0)
             size = rasters.upright_size(opened)
             grey = rasters.is_grey(opened)
             return Header(*size, opened.format or "unknown", rasters.bits_of(opened), grey)

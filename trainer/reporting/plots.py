@@ -45,6 +45,8 @@ N_BINS = 10
 Z = 1.959964
 DPI = 110
 SIDE_IN = 4.6
+#: Behind a number that lines cross.
+HALO = {"facecolor": "white", "alpha": 0.8, "pad": 0.5, "linewidth": 0}
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -246,7 +248,8 @@ def calibration(probability: Floats, happened: Bools, of: str) -> "Figure":
                   capsize=3, lw=1.4, label="this model")  # fmt: skip
     for at in full:
         place = ((at + 0.5) / N_BINS, counts[at])
-        below.annotate(f"{counts[at]}", place, ha="center", va="bottom", size=SMALL, color=MUTED)
+        axes.annotate(f"{counts[at]}", place, xycoords=below.transData, ha="center", va="bottom",
+                      size=SMALL, color=INK, zorder=5, bbox=HALO)  # fmt: skip
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.05))
     named(axes, "predicted probability (mean of bin)", "share that came true")
     _legend(axes, "upper left")

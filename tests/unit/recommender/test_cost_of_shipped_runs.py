@@ -53,7 +53,7 @@ def several(
         shipped_run(
             approach=approach, backbone=name, n_images=n,
             epochs=None if approach == FROZEN else epochs,
-            seconds=slower * (5 + 2e-11 * training_macs(backbones[name], approach, n, epochs)),
+            cpu_s=slower * (5 + 2e-11 * training_macs(backbones[name], approach, n, epochs)),
             peak_memory_mb=300 + 1.5e-6 * held_bytes(backbones[name], approach, n),
         )
         for name, n in SEVERAL

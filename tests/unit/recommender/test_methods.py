@@ -16,6 +16,7 @@ from recommender.measured import Measured
 from recommender.plan import BLOCKS, Way
 from recommender.ranking import LEAD, Question, beside, gather, observed
 from recommender.records import Choice, Goal, Recommendation
+from tests.unit.recommender.methods import without_new_methods
 from tests.unit.recommender.test_trials import a_run
 
 PROFILE = TaskProfile(modality="ultrasound", anatomy="breast", n_images=800)
@@ -24,6 +25,12 @@ GOALS: tuple[Goal, ...] = ("accuracy", "balanced", "cost")
 FULL, PARTIAL = Way("fine_tuning_from_scratch", "linear"), Way("fine_tuning", "linear")
 RANDOM = FULL._replace(initialisation="random")
 NEW = {PARTIAL[0::2], RANDOM[0::2]}
+
+
+@pytest.fixture(scope="module")
+def corpus(corpus: Corpus) -> Corpus:
+    """Whatever was measured since of other ways to train."""
+    return without_new_methods(corpus)
 
 
 def with_rows(corpus: Corpus, **points: float) -> Corpus:

@@ -11,6 +11,13 @@ from recommender.candidates import Asked
 from recommender.errors import RecommendationError
 from recommender.plan import HEADS, MILD, TrainingPlan, read_plan
 from recommender.ranking import Question
+from tests.unit.recommender.methods import without_new_methods
+
+
+@pytest.fixture(scope="module")
+def corpus(corpus: Corpus) -> Corpus:
+    """Whatever was measured since of other ways to train."""
+    return without_new_methods(corpus)
 
 
 @pytest.fixture
@@ -36,6 +43,8 @@ def test_a_plan_is_read_back_as_written(plan: TrainingPlan, tmp_path: Path) -> N
         ({"approach": "fine_tuning", "lora_rank": 4, "gradual": True}, "exclude each other"),
         ({"ladder": True}, "a ladder begins with feature_extractor"),
         ({"target": "number", "sensitivity": 0.9}, "sensitivity is for"),
+        ({"order": ["mild", "severe"]}, "an order names each grade of the target ordinal once"),
+        ({"target": "ordinal", "order": ["mild", "mild"]}, "names each grade"),
         ({"approach": "feature_extractor_hybrid", "head": "svr"}, "target classes is learned by"),
         ({"weights": {"path": "w.pth", "sha256": "0"}}, "sha256"),
         ({"test_fraction": 1.5}, "test_fraction.*less than 1"),

@@ -20,6 +20,7 @@ from recommender.pricing import (
 )
 from recommender.ranking import LEAD, Question
 from recommender.records import Choice, Goal, Recommendation
+from tests.unit.recommender.methods import without_new_methods
 from tests.unit.recommender.test_trials import a_run
 
 PROFILE = TaskProfile(modality="ultrasound", n_images=800)
@@ -27,6 +28,12 @@ GOALS: tuple[Goal, ...] = ("accuracy", "balanced", "cost")
 #: Some of both: frozen, and trained.
 APPROACHES = ("feature_extractor", "fine_tuning_from_scratch")
 amounts = st.floats(0, 1e6)
+
+
+@pytest.fixture(scope="module")
+def corpus(corpus: Corpus) -> Corpus:
+    """Whatever was measured since of other ways to train."""
+    return without_new_methods(corpus)
 
 
 def demand(
@@ -107,7 +114,8 @@ def large(corpus: Corpus, memory_mb: float | None) -> Recommendation:
     frozen = run(APPROACHES[0], "ResNet-50", 10, 500)
     tuned = run(APPROACHES[1], "ResNet-50", 10, 9000)
     asked = Question(PROFILE, goal="accuracy", memory_mb=memory_mb)
-    return recommend(asked, with_runs(corpus, frozen, tuned))
+    partly = run("fine_tuning", "ResNet-50", 10, 5000)
+    return recommend(asked, with_runs(corpus, frozen, partly, tuned))
 
 
 def test_what_is_predicted_not_to_fit_comes_last_with_its_reason(corpus: Corpus) -> None:

@@ -12,6 +12,7 @@ from recommender.configuration import OWN_RUNS, Configuration
 from recommender.measured import Measured
 from recommender.ranking import LEAD, Question, gather, observed
 from recommender.records import Recommendation
+from tests.unit.recommender.methods import without_new_methods
 from tests.unit.recommender.planted import network
 
 PROFILE = TaskProfile(modality="ultrasound", n_images=800)
@@ -23,6 +24,12 @@ PAIR = replace(
     backbones=frozenset({LITE.backbone, VGG.backbone}),
     approaches=frozenset({"feature_extractor"}),
 )
+
+
+@pytest.fixture(scope="module")
+def corpus(corpus: Corpus) -> Corpus:
+    """Whatever was measured since of other ways to train."""
+    return without_new_methods(corpus)
 
 
 def tried(first: Configuration, second: Configuration, apart: float) -> tuple[Measured, ...]:

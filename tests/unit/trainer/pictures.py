@@ -3,10 +3,11 @@
 import struct
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import nibabel
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -58,6 +59,33 @@ def write_dicom(path: Path, values: NDArray[Any], **elements: object) -> Path:
     for name, value in elements.items():
         setattr(found, name, value)
     found.save_as(path, enforce_file_format=True)
+    return path
+
+
+def write_lzw(path: Path, values: NDArray[np.uint16], byteorder: Literal["<", ">"]) -> Path:
+    """A TIFF of colours ``(H, W, 3)`` that is compressed with LZW, by differences of values."""
+    rows = len(values)
+    tifffile.imwrite(
+        path, values, photometric="rgb", byteorder=byteorder, rowsperstrip=rows,
+        compression="zlib", predictor=True,
+    )  # fmt: skip
+    differences = np.diff(values, axis=1, prepend=np.uint16(0)).astype(f"{byteorder}u2").tobytes()
+    codes: list[int] = []
+    for start in range(0, len(differences), 250):
+        codes += [256, *differences[start : start + 250]]  # Cleared before codes have ten bits.
+    bits = "".join(f"{code:09b}" for code in (*codes, 257))
+    packed = int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
+    with path.open("ab") as stream:
+        at = stream.tell()
+        stream.write(packed)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        tags = file.pages[0].aspage().tags
+        for name, value in (
+            ("Compression", 5),
+            ("StripOffsets", at),
+            ("StripByteCounts", len(packed)),
+        ):
+            tags[name].overwrite(value)
     return path
 
 

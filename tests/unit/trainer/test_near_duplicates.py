@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from tests.unit.trainer.pictures import write_nifti
 from trainer.images import ImageSet, read_images
@@ -62,13 +62,15 @@ def test_different_images_are_no_near_duplicates(folder: Path) -> None:
     assert (found.clusters, found.identical, found.n_compared) == ((), (), 40)
 
 
-@pytest.mark.parametrize("change", ["smaller", "jpeg", "brighter", "marked"])
+@pytest.mark.parametrize("change", ["smaller", "jpeg", "brighter", "marked", "mirrored"])
 def test_a_changed_copy_is_a_near_duplicate(folder: Path, change: str) -> None:
     image, path = texture(0), folder / "b" / "copy.png"
     if change == "smaller":
         image = image.resize((70, 70))
     elif change == "jpeg":
         path = path.with_suffix(".jpg")
+    elif change == "mirrored":
+        image = ImageOps.mirror(image).resize((70, 70))
     elif change == "brighter":
         image = image.point(lambda value: int(30 + value * 0.8))
     else:
@@ -80,6 +82,20 @@ def test_a_changed_copy_is_a_near_duplicate(folder: Path, change: str) -> None:
     (conflict,) = conflicts(images, found)
     assert (conflict.files, conflict.labels) == (("a/00.png", f"b/{path.name}"), ("a", "b"))
     assert conflict.kind == "near-duplicate"
+
+
+def test_a_mirrored_copy_is_found_whichever_comes_first(folder: Path) -> None:
+    ImageOps.mirror(texture(0)).save(folder / "a" / "zz.jpg")
+    ImageOps.mirror(texture(39)).save(folder / "a" / "00x.jpg")
+    images, found = found_in(folder)
+    assert names(images, found.clusters) == [["a/00.png", "a/zz.jpg"], ["a/00x.jpg", "b/39.png"]]
+    assert found.identical == ()
+
+
+def test_an_upside_down_copy_is_none_so_that_rims_are_not_either(folder: Path) -> None:
+    ImageOps.flip(texture(0)).save(folder / "b" / "flipped.png")
+    _, found = found_in(folder)
+    assert found.clusters == ()
 
 
 def test_the_same_pixels_in_another_format_are_identical(folder: Path) -> None:

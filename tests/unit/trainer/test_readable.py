@@ -63,6 +63,22 @@ def test_more_than_the_limit_stops_with_the_list(class_folders: Path) -> None:
     assert SECRET not in str(found.value)
 
 
+def test_a_file_that_a_manifest_names_and_that_is_missing_is_listed_and_counts(
+    class_folders: Path,
+) -> None:
+    rows = [f"{label}/{number}.png,{label}" for label in "abc" for number in range(11)]
+    text = "\n".join(["file,label", *rows, "a,a"])
+    (class_folders / "labels.csv").write_text(text, encoding="utf-8")
+    images = read_images(class_folders)
+    kept, bad = readable(images, 0.2)
+    assert [(each.file, each.reason) for each in bad] == [
+        (name, "missing") for name in ("a", "a/10.png", "b/10.png", "c/10.png")
+    ]
+    assert len(kept.files) == 30
+    with pytest.raises(TrainingError, match=r"4 of 34 images cannot be read, at most 10\.0%"):
+        readable(images, 0.1)
+
+
 def test_nothing_bad_is_nothing_lost(class_folders: Path, steps: Preprocessing) -> None:
     images = read_images(class_folders)
     kept, bad = readable(images, 0.0)

@@ -1,5 +1,6 @@
 """Use cases of those who train: carry out a plan, go on with one, look at what was trained."""
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,24 @@ class Request:
     order: str | None = None
     device: str = "auto"
     out: Path | None = None
+
+
+def assisted() -> bool:
+    """Take part in the training of the main process, where this is another of several.
+
+    They are told apart by what their launcher, torchrun or accelerate, says in their environment.
+
+    Raises
+    ------
+    SystemExit
+        Some process failed; the main one tells why.
+    """
+    if os.environ.get("RANK", "0") == "0":
+        return False
+    from trainer.assisting import assist  # noqa: PLC0415  (torch only when training)
+
+    assist()
+    return True
 
 
 def train(request: Request, progress: "Progress") -> "tuple[RunResult, RunFolder]":

@@ -1,8 +1,9 @@
 """Features of a network that stays as it is, extracted once and kept: any other head is quick."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from trainer.features import (
     quicken,
 )
 from trainer.images import ImageSet, Progress
+from trainer.processes import crew
 from trainer.reading.array_cache import ArrayCache, Made, key_of
 from trainer.reading.pixel_cache import cached_pixels, image_keys, pixel_recipe
 from trainer.tuning.feeding import Pixels, iterate
@@ -39,6 +41,8 @@ def cached_features(
     All batches have the same size: kernels round differently in smaller ones, and the features of
     an image would otherwise depend on what was in the cache.
 
+    Of several processes each extracts a share of what the cache of the main one does not hold.
+
     Parameters
     ----------
     network : torch.nn.Module
@@ -59,16 +63,46 @@ def cached_features(
         Lists every file that cannot be decoded.
     """
 
-    def make(numbers: Sequence[int]) -> Iterator[Made]:
-        if numbers:
-            pixels = cached_pixels(images, steps, progress)
-            rows = _extracted(network, pixels, np.asarray(numbers), steps, device, progress)
-            yield from map(Made, numbers, rows)
+    def rows(numbers: Sequence[int]) -> Iterator[Features]:
+        pixels = cached_pixels(images, steps, progress)
+        return _extracted(network, pixels, np.asarray(numbers), steps, device, progress)
 
-    recipe = _recipe(network, name, steps, device)
-    found = ArrayCache.of_user().table("features", recipe, image_keys(images), make).rows
+    kept = _Kept(_recipe(network, name, steps, device), image_keys(images))
+    found = kept.divided(rows) if crew.several else kept.features(rows)
     progress("features", len(found), len(found))
     return found
+
+
+class _Kept(NamedTuple):
+    """Features in the cache, by what made them and of which images."""
+
+    recipe: bytes
+    keys: list[bytes]
+
+    def features(self, rows: Callable[[Sequence[int]], Iterator[Features]]) -> Features:
+        """All of them, those that are missing made by `rows`."""
+
+        def make(numbers: Sequence[int]) -> Iterator[Made]:
+            return map(Made, numbers, rows(numbers)) if numbers else iter(())
+
+        return ArrayCache.of_user().table("features", self.recipe, self.keys, make).rows
+
+    def divided(self, rows: Callable[[Sequence[int]], Iterator[Features]]) -> Features:
+        """The same by all processes."""
+        cache = ArrayCache.of_user()
+        missing = crew.from_main(lambda: cache.missing("features", self.recipe, self.keys))
+        made: dict[int, Features] = {}
+        if missing:
+            found = crew.divided(
+                len(missing), lambda own: torch.from_numpy(np.stack([*rows(missing[own])]))
+            )
+            made = dict(zip(missing, found.numpy(), strict=True))
+
+        def known(numbers: Sequence[int]) -> Iterator[Features]:
+            # The cache may have lost something meanwhile.
+            return map(made.__getitem__, numbers) if made.keys() >= {*numbers} else rows(numbers)
+
+        return crew.from_main(lambda: np.asarray(self.features(known)))
 
 
 def weights_digest(network: nn.Module) -> str:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError
 from trainer.images import Progress
+from trainer.processes import crew
 
 #: Images per forward pass of a frozen backbone; larger ones gain nothing on a CPU.
 EXTRACTION_BATCH = 32
@@ -38,8 +39,9 @@ def choose_device(name: str) -> torch.device:
 
 
 def describe_device(device: torch.device) -> str:
-    """Name of the device for the record."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    """Name of the device for the record, with the number of processes if there are several."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    return f"{crew.n} x {name}" if crew.several else name
 
 
 def autocast(device: torch.device) -> torch.autocast:
@@ -97,15 +99,20 @@ def extract(
     """Features of every image from a network that stays as it is.
 
     The network is put into eval mode, so that batch normalisation keeps its ImageNet statistics.
+    Of several processes each passes a share of the images; all get the features of all of them.
 
     Returns
     -------
     ndarray, shape (N, D)
     """
     network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    found = []
+
+    def features(own: slice) -> Tensor:
+        found, mine = [], pixels[own]
+        for part in batches(len(mine), EXTRACTION_BATCH):
+            found.append(network(to_input(mine[part], steps, device)).float().cpu())
+            progress("features", part.stop, len(mine))
+        return torch.cat(found)
+
     with torch.inference_mode(), autocast(device):
-        for part in batches(len(pixels), EXTRACTION_BATCH):
-            found.append(network(to_input(pixels[part], steps, device)).float().cpu().numpy())
-            progress("features", part.stop, len(pixels))
-    return np.concatenate(found).astype(np.float32)
+        return crew.divided(len(pixels), features).numpy()

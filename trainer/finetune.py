@@ -11,6 +11,7 @@ from recommender.plan import TrainingPlan
 from trainer.backbones import Preprocessing
 from trainer.features import quicken
 from trainer.images import Progress
+from trainer.processes import crew
 from trainer.targets import Labels
 from trainer.tuning import lora
 from trainer.tuning.budget import Deadline, Work
@@ -18,6 +19,7 @@ from trainer.tuning.checkpoint import Checkpoint
 from trainer.tuning.classifier import Classifier, Part, count_features, logits_of
 from trainer.tuning.freezing import Block, blocks, most_open, unfreeze
 from trainer.tuning.in_time import InTime
+from trainer.tuning.joint import normalise_together
 from trainer.tuning.loop import Loop, NotFiniteError
 
 __all__ = ["Classifier", "Outcome", "Part", "count_features", "fine_tune", "logits_of"]
@@ -95,6 +97,7 @@ def fine_tune(
     labels = labels or _numbered(classifier.head.out_features)
     found = blocks(classifier.backbone, steps.input_px)
     most = _prepare(classifier, found, plan)
+    normalised = normalise_together(classifier, device)
     classifier.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     quicken(classifier, device)
     loop = Loop(classifier, found, most, train, plan, steps, device, labels, checkpoint)
@@ -104,7 +107,7 @@ def fine_tune(
     stopped = _run(loop, in_time, train, validation, on_epoch, progress)
     classifier.load_state_dict(loop.best)
     lora.merge(classifier)
-    notes = tuple(filter(None, (stopped, loop.memory_note())))
+    notes = tuple(filter(None, (stopped, loop.memory_note(), normalised)))
     return Outcome(loop.best_epoch, loop.best_score, len(found), most, notes)
 
 
@@ -142,7 +145,8 @@ def _run(
             kept = f"the weights of epoch {loop.best_epoch} are kept"
             return f"stopped in epoch {epoch}: {error}; {kept}"
         seconds = round(time.perf_counter() - started, 3)
-        loop.end_epoch({"epoch": epoch} | line | {"seconds": seconds}, on_epoch)
+        line = crew.agreed({"epoch": epoch} | line | {"seconds": seconds})
+        loop.end_epoch(line, on_epoch)
         if in_time.over(seconds):
             break
     return in_time.note()

@@ -20,6 +20,7 @@ from trainer.finetune import Classifier, Part, count_features, fine_tune, logits
 from trainer.images import Progress
 from trainer.measures.calibration import apply_temperature, fit_temperature
 from trainer.preparing.preparation import Prepared
+from trainer.processes import crew
 from trainer.stages import depth_of, read_at
 from trainer.targets import Encoded, Labels, Predictions
 from trainer.tuning.augmentation import Copies, write_copies
@@ -97,7 +98,7 @@ class Fitted:
 
 
 def fit(work: Work) -> Fitted:
-    """Carry out the approach of the plan.
+    """Carry out the approach of the plan; every process of the training does so.
 
     Raises
     ------
@@ -128,10 +129,13 @@ def _fit_head(work: Work, network: nn.Module, labels: Labels, targets: Encoded) 
     source = read_at(network, depth)
     features = _features(work, source)
     more, origin = _copied_features(work, source, features.shape[1])
-    selection = heads.fit_head(
-        plan.head, np.concatenate([features, more]), np.concatenate([targets, targets[origin]]),
-        [*data.parts, *("train" for _ in origin)], plan.seed,
-        labels=labels, class_weights=plan.class_weights,
+    rows, wanted = np.concatenate([features, more]), np.concatenate([targets, targets[origin]])
+    parts = [*data.parts, *("train" for _ in origin)]
+    selection = crew.from_main(
+        lambda: heads.fit_head(
+            plan.head, rows, wanted, parts, plan.seed,
+            labels=labels, class_weights=plan.class_weights,
+        )
     )  # fmt: skip
     for line in selection.tried:
         work.on_line(line)
@@ -174,7 +178,8 @@ def _copies(work: Work) -> Copies | None:
     if work.plan.augmentation != "offline":
         return None
     train = np.asarray(work.data.pixels[work.data.index("train")])
-    return write_copies(work.folder / "copies", train, work.plan, work.progress)
+    folder = work.folder / "copies"
+    return crew.in_turn(lambda: write_copies(folder, train, work.plan, work.progress))
 
 
 def _fine_tune(work: Work, network: nn.Module, labels: Labels, targets: Encoded) -> Fitted:

@@ -4,11 +4,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from recommender.plan import TrainingPlan
-from trainer.fitting import Work, fit
+from trainer.assisting import lead
+from trainer.fitting import Work
 from trainer.measures.measuring import values
 from trainer.places import remove
 from trainer.preparing.preparation import with_parts
 from trainer.preparing.splits import resamples
+from trainer.processes import crew
 from trainer.runs import RunFolder
 from trainer.tuning.budget import Deadline, OutOfBudgetError
 from trainer.tuning.climber import forget
@@ -90,6 +92,7 @@ def _n_fitting(deadline: Deadline, each_s: float, n: int) -> int:
 def _measured(work: Work, parts: tuple[str, ...]) -> Row:
     """Of a training of its own, which goes on from where it was stopped; no history is kept."""
     data, progress = with_parts(work.data, parts), work.progress
-    if work.plan.frozen and not work.plan.ladder:
+    # Several processes can only be stopped together, and have extracted the features by now.
+    if work.plan.frozen and not work.plan.ladder and not crew.several:
         progress = Guard(work.deadline, progress)
-    return values(fit(replace(work, data=data, progress=progress, on_line=forget)), data)
+    return values(lead(replace(work, data=data, progress=progress, on_line=forget)), data)

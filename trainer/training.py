@@ -15,10 +15,11 @@ from typing import Any
 from evidence.errors import EvtlError
 from recommender.plan import TrainingPlan
 from trainer import heads
+from trainer.assisting import dismiss, lead
 from trainer.backbones import choose_backbone, stated_preprocessing
 from trainer.errors import TrainingError
 from trainer.features import choose_device, describe_device
-from trainer.fitting import CHECKPOINT_FILE, LADDER_FOLDER, Fitted, Work, fit
+from trainer.fitting import CHECKPOINT_FILE, LADDER_FOLDER, Fitted, Work
 from trainer.further_splits import (
     SPLITS_FOLDER,
     first_deadline,
@@ -31,6 +32,7 @@ from trainer.metrics import positive_class
 from trainer.places import DRAFTS, remove
 from trainer.preparing.fingerprint import fingerprint
 from trainer.preparing.preparation import prepare
+from trainer.processes import crew, never_started
 from trainer.reading.private import without_folders
 from trainer.runs import Begun, RunFolder, RunResult
 from trainer.tuning.budget import Deadline
@@ -205,7 +207,8 @@ def _ended(
 ) -> tuple[RunResult, RunFolder]:
     folder = training.folder
     try:
-        found = _carried_out(training, notes)
+        with crew.together():
+            found = _carried_out(training, notes)
     except BaseException as error:
         reason = str(error) if isinstance(error, EvtlError) else f"{type(error).__name__}: {error}"
         told = without_folders(reason, training.images)
@@ -254,7 +257,7 @@ def _result(training: Training, found: dict[str, Any], **how: str) -> RunResult:
 def _carried_out(training: Training, notes: tuple[str, ...]) -> dict[str, Any]:
     plan, folder = training.plan, training.folder
     guard = Guard(training.deadline, training.progress)
-    device = choose_device(training.begun.device)
+    device = crew.start(choose_device(training.begun.device))
     keep_freed_memory()
     memory = PeakMemory(device)
     chosen = choose_backbone(plan)
@@ -274,8 +277,10 @@ def _carried_out(training: Training, notes: tuple[str, ...]) -> dict[str, Any]:
         folder.rewrite("ladder.jsonl", [step.model_dump() for step in fitted.ladder])
     _keep_model(folder, fitted)
     found = _measured(training, work, fitted, first_s)
+    dismiss()
     warnings = tuple(
-        without_folders(each, training.images) for each in (*notes, *found["warnings"])
+        without_folders(each, training.images)
+        for each in (*notes, *never_started(), *found["warnings"])
     )
     return found | {"warnings": warnings, "peak_memory_mb": memory.taken_mb()}
 
@@ -284,8 +289,8 @@ def _first(work: Work, guard: Guard) -> tuple[Fitted, float]:
     """The training that is kept, and the seconds that it takes once there are features."""
     before = work.deadline.spent
     if not work.plan.frozen or work.plan.ladder:
-        return fit(work), work.deadline.spent - before
-    fitted, whole_s = fit(replace(work, progress=guard)), work.deadline.spent - before
+        return lead(work), work.deadline.spent - before
+    fitted, whole_s = lead(replace(work, progress=guard)), work.deadline.spent - before
     # Features are kept; those of changed copies are not.
     return fitted, whole_s if work.plan.augmentation == "offline" else guard.since_s
 

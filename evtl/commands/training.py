@@ -112,8 +112,12 @@ def train(
 
     DATA holds one folder per class, or a CSV with the columns file,label[,group][,split].
 
+    Several GPUs: torchrun --nproc-per-node 4 -m evtl train ..., or accelerate launch -m evtl ...
+
     Example: evtl train my-images --modality ultrasound --anatomy breast
     """
+    if services.assisted():
+        return
     from evtl.progress import progress_bar  # noqa: PLC0415  (rich only where a bar is drawn)
 
     options = TaskOptions(

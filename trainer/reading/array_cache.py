@@ -138,6 +138,11 @@ class ArrayCache:
             warnings.warn(msg, CacheWarning, stacklevel=3)
             return _in_memory(make(range(len(keys))))
 
+    def missing(self, kind: str, recipe: bytes, keys: Sequence[bytes]) -> list[int]:
+        """Numbers of the keys that no row is kept for; parameters as of `table`."""
+        known = _known(self.folder / kind / recipe.hex(), keys) if self.limit_bytes else {}
+        return [number for number, key in enumerate(keys) if key not in known]
+
     def _kept(self, folder: Path, keys: Sequence[bytes], make: Make) -> Table:
         path = _path(folder, keys)
         if found := _whole(path):

@@ -1,7 +1,7 @@
 """Changed copies of images: drawn anew for each batch, or written to disk once."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +34,19 @@ def seeded(generator: torch.Generator, *numbers: int) -> torch.Generator:
     return generator.manual_seed(int(state[0] >> np.uint64(1)))
 
 
-def augment(images: Tensor, kinds: Collection[TransformKind], generator: torch.Generator) -> Tensor:
+class Place(NamedTuple):
+    """Where in a batch of `n` images some consecutive ones are: those of one process."""
+
+    first: int
+    n: int
+
+
+def augment(
+    images: Tensor,
+    kinds: Collection[TransformKind],
+    generator: torch.Generator,
+    place: Place | None = None,
+) -> Tensor:
     """Change each image of ``(B, 3, H, W)`` on its own; what leaves the view is its border.
 
     Parameters
@@ -45,36 +57,43 @@ def augment(images: Tensor, kinds: Collection[TransformKind], generator: torch.G
         Changes that may be made; each image draws how much of each.
     generator : torch.Generator
         On the device of the images.
+    place : Place or None
+        Of the images in a batch that is divided; None for a whole one.
     """
-    changed = _move(images, kinds, generator) if GEOMETRIC.intersection(kinds) else images
+    draw = _Draw(images, generator, place or Place(0, len(images)))
+    changed = _move(images, kinds, draw) if GEOMETRIC.intersection(kinds) else images
     if "contrast" in kinds:
-        factor = _Draw(images, generator)(1 - CONTRAST, 1 + CONTRAST)
+        factor = draw(1 - CONTRAST, 1 + CONTRAST)
         mean = changed.mean((1, 2, 3), keepdim=True)
         factor = factor.view(-1, 1, 1, 1)
         changed = changed.mul(factor).add_(mean * (1 - factor))
     if "colour" in kinds:
-        changed = _recolour(changed, generator)
+        changed = _recolour(changed, draw)
     return changed.contiguous(memory_format=torch.channels_last)
 
 
 class _Draw(NamedTuple):
-    """Draws one number of each image."""
+    """Draws one number of each image, whoever else draws for the rest of the batch."""
 
     images: Tensor
     generator: torch.Generator
+    place: Place
 
     def __call__(self, low: float, high: float) -> Tensor:
-        n, device = len(self.images), self.images.device
-        return low + (high - low) * torch.rand(n, generator=self.generator, device=device)
+        return low + (high - low) * self.part((self.place.n,), 0)
+
+    def part(self, shape: Sequence[int], axis: int) -> Tensor:
+        """The images' part, along an axis, of numbers from 0 to 1 for the whole batch."""
+        drawn = torch.rand(shape, generator=self.generator, device=self.images.device)
+        return drawn.narrow(axis, self.place.first, len(self.images))
 
     def sign(self) -> Tensor:
         """Minus one or one."""
         return self(0, 2).floor() * 2 - 1
 
 
-def _move(images: Tensor, kinds: Collection[TransformKind], generator: torch.Generator) -> Tensor:
+def _move(images: Tensor, kinds: Collection[TransformKind], draw: _Draw) -> Tensor:
     """All changes of place at once, so that an image is resampled a single time."""
-    draw = _Draw(images, generator)
     nothing = torch.zeros(len(images), device=images.device)
     angle = draw(-ROTATION_DEG, ROTATION_DEG) if "small_rotation" in kinds else nothing
     if "quarter_turn" in kinds:
@@ -118,10 +137,9 @@ def _grid(theta: Tensor, images: Tensor) -> Tensor:
     return grid
 
 
-def _recolour(images: Tensor, generator: torch.Generator) -> Tensor:
+def _recolour(images: Tensor, draw: _Draw) -> Tensor:
     """Another contrast and brightness of each channel, in parts of the image's deviation."""
-    shape = (2, len(images), images.shape[1], 1, 1)
-    drawn = torch.rand(shape, generator=generator, device=images.device) * 2 - 1
+    drawn = draw.part((2, draw.place.n, images.shape[1], 1, 1), 1) * 2 - 1
     mean = images.mean((2, 3), keepdim=True)
     deviation = images.std((1, 2, 3), keepdim=True)
     return (images - mean) * (1 + COLOUR * drawn[0]) + mean + COLOUR * drawn[1] * deviation

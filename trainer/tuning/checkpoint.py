@@ -12,6 +12,7 @@ from torch import Tensor
 
 from trainer.errors import TrainingError
 from trainer.places import new_file
+from trainer.processes import crew
 
 #: Seconds between two checkpoints within an epoch: at most so much work is lost.
 EVERY_S = 60.0
@@ -46,6 +47,8 @@ class Saved(NamedTuple):
 class Checkpoint:
     """One file that is replaced as a whole: tensors, and JSON in the header of the same file.
 
+    Of several processes the main one writes and reads it; the others are given what it read.
+
     Parameters
     ----------
     path : pathlib.Path
@@ -75,6 +78,8 @@ class Checkpoint:
 
         Not before the time since the last one outweighs what writing it took.
         """
+        if not crew.leads:
+            return False
         since = self._clock() - self._written
         return since >= self._cost / self.share and (epoch_ended or since >= self.every_s)
 
@@ -86,6 +91,8 @@ class Checkpoint:
         TrainingError
             The disk is full or does not allow it; the checkpoint is the one before.
         """
+        if not crew.leads:
+            return
         started = self._clock()
         content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         try:
@@ -109,6 +116,9 @@ class Checkpoint:
         TrainingError
             The file is damaged.
         """
+        return crew.from_main(self._read)
+
+    def _read(self) -> Saved | None:
         if not self.path.exists():
             return None
         try:
@@ -120,8 +130,11 @@ class Checkpoint:
             raise TrainingError(msg) from error
 
     def lines(self) -> tuple[dict[str, Any], ...]:
-        """The history up to the checkpoint: what a resumed training does not tell again."""
-        saved = self.load()
+        """The history up to the checkpoint: what a resumed training does not tell again.
+
+        The main process asks for it alone; for the others, who tell nothing, there is none.
+        """
+        saved = self._read() if crew.leads else None
         return tuple(saved.facts["lines"]) if saved else ()
 
     def discard(self) -> None:

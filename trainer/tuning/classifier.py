@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from trainer.backbones import Preprocessing
 from trainer.features import EXTRACTION_BATCH, autocast
+from trainer.processes import crew
 from trainer.targets import Encoded
-from trainer.tuning.feeding import Source, inputs
+from trainer.tuning.feeding import Source, inputs, portion
 from trainer.tuning.freezing import settle
 from trainer.tuning.memory import fitting_memory
 
@@ -67,12 +68,18 @@ def logits_of(
     device: torch.device,
     size: int = EXTRACTION_BATCH,
 ) -> Tensor:
-    """Outputs ``(N, C)`` on the CPU, in eval mode, of at most `size` images at once."""
+    """Outputs ``(N, C)`` on the CPU, in eval mode, of at most `size` images at once.
+
+    Of several processes each passes a share of the images; all get the outputs of all of them.
+    """
     classifier.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def outputs(at_once: int) -> Tensor:
-        fed = inputs(pixels, at_once, steps, device)
-        return torch.cat([classifier(images).float() for images in fed]).cpu()
+    def outputs(own: slice) -> Tensor:
+        def of_own(at_once: int) -> Tensor:
+            fed = inputs(portion(pixels, own), at_once, steps, device)
+            return torch.cat([classifier(images).float() for images in fed]).cpu()
+
+        return fitting_memory(of_own, size)[0]
 
     with torch.inference_mode(), autocast(device):
-        return fitting_memory(outputs, size)[0]
+        return crew.divided(len(pixels), outputs)

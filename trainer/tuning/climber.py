@@ -16,6 +16,7 @@ from trainer import heads
 from trainer.backbones import Preprocessing
 from trainer.finetune import fine_tune
 from trainer.images import ImageSet, Progress
+from trainer.processes import crew
 from trainer.targets import Labels, Predictions
 from trainer.tuning.augmentation import write_copies
 from trainer.tuning.budget import Deadline
@@ -128,7 +129,7 @@ class Climber:
         before = self._ground.deadline.spent
         saved = self._state.load()
         if saved is None:
-            probed = self._probe()
+            probed = crew.from_main(self._probe)
             saved = self._kept(probed, self._ground.deadline.spent - before)
         if saved.facts["rung"] < rung:
             trained = self._train(saved, rung, n_open, deadline, watch)
@@ -148,7 +149,7 @@ class Climber:
         TrainingError
             What was kept is damaged.
         """
-        return self._loaded(self._state.load() or self._probe())
+        return self._loaded(self._state.load() or crew.from_main(self._probe))
 
     def _probe(self) -> Saved:
         """The linear head on frozen features, and what it says of the test part.
@@ -219,7 +220,8 @@ class Climber:
         if ground.plan.augmentation != "offline":
             return part
         place = ground.folder / f"{self._name} copies".replace(" ", "-")
-        copies = write_copies(place, np.asarray(part.pixels), ground.plan, ground.progress)
+        pixels = np.asarray(part.pixels)
+        copies = crew.in_turn(lambda: write_copies(place, pixels, ground.plan, ground.progress))
         return Part(copies.pixels, part.targets[copies.origin])
 
     def _part(self, index: npt.NDArray[np.intp]) -> Part:

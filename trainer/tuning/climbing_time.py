@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from trainer.images import Progress
+from trainer.processes import crew
 from trainer.tuning.budget import PLANNED, Deadline, OutOfBudgetError
 from trainer.tuning.guard import Guard
 
@@ -62,16 +63,20 @@ class ClimbingTime:
         """
         if not n_open:
             return lambda _fold: unwatched
-        allowed_s = self.allowed_s()
-        if not allowed_s or self.predicted_s(n_open) > allowed_s:
-            msg = f"the step would take longer than the {allowed_s:.0f} s that are left for it"
-            raise OutOfBudgetError(msg)
-        guard = Guard(self._deadline.part(allowed_s), unwatched)
+        crew.check(lambda: self._refuse(n_open))
+        guard = Guard(self._deadline.part(self.allowed_s()), unwatched)
 
         def of(fold: int) -> Progress:
             def report(stage: str, done: int, total: int) -> None:
-                guard(stage, fold * total + done, self._n_folds * total)
+                crew.check(lambda: guard(stage, fold * total + done, self._n_folds * total))
 
             return report
 
         return of
+
+    def _refuse(self, n_open: int) -> None:
+        """Raise an error unless there is time for a step."""
+        allowed_s = self.allowed_s()
+        if not allowed_s or self.predicted_s(n_open) > allowed_s:
+            msg = f"the step would take longer than the {allowed_s:.0f} s that are left for it"
+            raise OutOfBudgetError(msg)

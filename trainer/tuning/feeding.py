@@ -53,6 +53,13 @@ class Picked:
 Source = Pixels | Picked
 
 
+def portion(pixels: Source, own: slice) -> Source:
+    """Some of the images, none of which is read."""
+    if isinstance(pixels, Picked):
+        return Picked(pixels.pixels, pixels.numbers[own])
+    return pixels[own]
+
+
 def iterate(
     pixels: Source,
     targets: Targets,

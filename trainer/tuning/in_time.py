@@ -2,6 +2,7 @@
 
 import math
 
+from trainer.processes import crew
 from trainer.tuning.budget import STEP_RATIO, Deadline, Pace, Work
 from trainer.tuning.loop import Loop
 
@@ -36,6 +37,11 @@ class InTime:
             self._shorten()
 
     def _shorten(self) -> None:
+        """To what fits by the clock of the main process."""
+        self._loop.shorten(*crew.from_main(self._fitting))
+
+    def _fitting(self) -> tuple[int, int]:
+        """Epochs, and steps of an epoch, for which there is time."""
         loop, work, n_steps = self._loop, self._work, self._loop.n_batches
         image_s = self._pace.step_s * n_steps / work.n_train
         left = STEP_RATIO * work.n_train * (1 - loop.n_done / n_steps)
@@ -44,11 +50,11 @@ class InTime:
         if not more:
             n_images = self._deadline.images(work, image_s)
             n_steps = min(n_steps, loop.n_done + n_steps * n_images // work.n_train)
-        loop.shorten(loop.epoch + more, n_steps)
+        return loop.epoch + more, n_steps
 
     def over(self, epoch_s: float) -> bool:
         """Whether another epoch, which takes about as long as the last one, would be too late."""
-        return not self._deadline.fits(epoch_s)
+        return crew.from_main(lambda: not self._deadline.fits(epoch_s))
 
     def note(self) -> str:
         """What the deadline cost; empty where it cost nothing."""

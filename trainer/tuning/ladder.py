@@ -15,6 +15,7 @@ import numpy.typing as npt
 from evidence.records import Record
 from trainer.measures.bootstrap import Weights, interval, resample
 from trainer.preparing.splits import resamples
+from trainer.processes import crew
 from trainer.targets import Labels, Predictions
 from trainer.tuning.budget import OutOfBudgetError
 from trainer.tuning.classifier import Classifier
@@ -121,7 +122,7 @@ def climb(ground: Ground) -> Climb:
         reached = _scores(ground.labels, climbers, predictions, weights)
         seconds = round(sum(climber.seconds[len(found)] for climber in climbers), 2)
         time_left.took(n_open, seconds)
-        found.append(_step(name, n_open, reached, below, seconds))
+        found.append(crew.agreed(_step(name, n_open, reached, below, seconds)))
         below = reached if found[-1].kept else below
         n_open = _next(found[-1], n_blocks)
     return Climb(tuple(found))

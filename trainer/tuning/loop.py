@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,16 @@ from torch import Tensor, nn
 from recommender.plan import TrainingPlan
 from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError
-from trainer.features import EXTRACTION_BATCH, autocast, batches
+from trainer.features import EXTRACTION_BATCH, autocast
 from trainer.images import Progress
+from trainer.processes import crew
 from trainer.targets import Labels
-from trainer.tuning.augmentation import augment, seeded
+from trainer.tuning.augmentation import Place, augment, seeded
 from trainer.tuning.checkpoint import Checkpoint
 from trainer.tuning.classifier import Classifier, Part, logits_of
 from trainer.tuning.feeding import iterate
 from trainer.tuning.freezing import Block, n_open, unfreeze
+from trainer.tuning.joint import Joint, check_shares, passes
 from trainer.tuning.memory import fitting_memory
 from trainer.tuning.schedule import parameter_groups, warm_cosine
 from trainer.tuning.scores import standard_error
@@ -44,7 +46,10 @@ class Loop:
 
     Order and augmentation are drawn from the seed and the numbers of epoch and step, so that they
     need no state; what a network itself draws, dropout for one, comes from torch's generators,
-    whose state is kept.
+    whose state is kept. Of several processes each seeds them anew for each step.
+
+    Of several processes each has a share of every batch; all hold the same weights, losses and
+    scores, and keep the same epoch.
 
     Attributes
     ----------
@@ -80,6 +85,8 @@ class Loop:
         self._highest = self._bar = -math.inf
         self.micro_batch = plan.batch_size
         self.n_batches = self._whole = math.ceil(len(train.targets) / plan.batch_size)
+        check_shares(classifier, len(train.targets), self._whole)
+        self._joint = Joint(classifier)
         self._losses: list[Tensor] = []
         self._lines: list[dict[str, Any]] = []
         self._generator = torch.Generator(device=device)
@@ -96,12 +103,15 @@ class Loop:
             unfreeze(
                 self.classifier.backbone, self._blocks, n_open(self.plan, self._most, self.epoch)
             )
+            self._joint.part()
         self.classifier.train()
         order = np.random.default_rng((self.plan.seed, self.epoch)).permutation(len(train.targets))
         # Parts that differ by one image at most: batch normalisation cannot learn from a single.
         parts = np.array_split(order, self._whole)[len(self._losses) : self.n_batches]
-        for images, targets in iterate(train.pixels, train.targets, parts, self.steps, self.device):
-            self._losses.append(self._batch(images, targets))
+        own = [part[crew.share(len(part))] for part in parts]
+        fed = iterate(train.pixels, train.targets, own, self.steps, self.device)
+        for part, (images, targets) in zip(parts, fed, strict=True):
+            self._losses.append(self._batch(images, targets, len(part)))
             self.on_step()
             progress("training", self._n_steps, self.plan.epochs * self.n_batches)
             if len(self._losses) >= self.n_batches:
@@ -110,6 +120,7 @@ class Loop:
                 self._check()
             if self._due(epoch_ended=False):
                 self.save()
+        self._joint.settle()
         return {"train_loss": self._check(), **self._about_epoch()}
 
     def shorten(self, n_epochs: int, n_batches: int) -> None:
@@ -145,30 +156,64 @@ class Loop:
         factor = warm_cosine(self._n_steps, self.plan.epochs * self.n_batches)
         return {"learning_rate": factor * self._optimizer.param_groups[0]["base_lr"]}
 
-    def _batch(self, images: Tensor, targets: Tensor) -> Tensor:
+    def _batch(self, images: Tensor, targets: Tensor, n: int) -> Tensor:
+        """A step on the share that this process has of a batch of `n` images; its mean loss."""
         if self.plan.augmentation == "online":
             generator = seeded(self._generator, self.plan.seed, self._n_steps)
-            images = augment(images, self.plan.transforms, generator)
+            place = Place(crew.share(n).start, n)
+            images = augment(images, self.plan.transforms, generator, place)
+        if crew.several:
+            self._prepare(images, targets, n)
+        weight = crew.mean(self._weight(targets).sum())
         loss, self.micro_batch = fitting_memory(
-            lambda size: self._gradient(images, targets, size), self.micro_batch
+            lambda size: self._gradient(images, targets, passes(len(targets), n, size), weight),
+            self.micro_batch,
+            least=self.micro_batch if crew.several else 1,
         )
+        loss = crew.mean(loss)
         if self.device.type == "cpu" and not torch.isfinite(loss):
             raise NotFiniteError(_NOT_FINITE)
         self._step()
         return loss
 
-    def _gradient(self, images: Tensor, targets: Tensor, size: int) -> Tensor:
-        """Mean loss of a batch, and its gradient, with at most `size` images at once."""
+    def _prepare(self, images: Tensor, targets: Tensor, n: int) -> None:
+        """Seed this process, and unite it with the others once it is known how much fits."""
+        numbers = np.random.SeedSequence((self.plan.seed, self._n_steps, crew.rank))
+        torch.manual_seed(int(numbers.generate_state(1)[0]))
+        if self._joint.united:
+            return
+        weight = self._weight(targets).sum()
+        # In eval mode nothing is drawn or learned that the step itself would miss.
+        self.classifier.eval()
+        _, fits = fitting_memory(
+            lambda size: self._gradient(images, targets, passes(len(targets), n, size), weight),
+            self.micro_batch,
+        )
+        self.classifier.train()
+        self.micro_batch = crew.smallest(fits)
+        self._joint.unite()
+
+    def _gradient(
+        self, images: Tensor, targets: Tensor, parts: Iterable[slice], whole: Tensor
+    ) -> Tensor:
+        """Mean loss of some images, and its gradient, part by part.
+
+        Parameters
+        ----------
+        whole : Tensor
+            What the mean weighs all images by: of several processes the mean of theirs.
+        """
         self._optimizer.zero_grad(set_to_none=True)
         weight = self._weight(targets)
         total = torch.zeros((), device=self.device)
-        for part in batches(len(targets), size):
-            with autocast(self.device):
-                outputs = self.classifier(images[part])
-            # The mean of the whole batch is that of its parts by their weights.
-            share = weight[part].sum() / weight.sum()
-            loss = self._loss(outputs.float(), targets[part]) * share
-            loss.backward()
+        for part in parts:
+            with self._joint.last(part.stop == len(targets)):
+                with autocast(self.device):
+                    outputs = self._joint(images[part])
+                # The mean of the whole batch is that of its parts by their weights.
+                share = weight[part].sum() / whole
+                loss = self._loss(outputs.float(), targets[part]) * share
+                self._joint.backward(loss)
             total += loss.detach()
         return total
 
@@ -226,7 +271,7 @@ class Loop:
         """
         score = line[f"validation_{self.labels.score_name}"]
         # The loss rises with confidence long before the ranking of the images suffers.
-        if math.isnan(score) or score >= self._bar:
+        if crew.agreed(math.isnan(score) or score >= self._bar):
             self.best, self.best_epoch, self.best_score = _copy(self.classifier), self.epoch, score
         self._lines.append(line)
         on_epoch(line)

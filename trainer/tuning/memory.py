@@ -88,8 +88,13 @@ def _largest_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def fitting_memory(work: Callable[[int], T], size: int) -> tuple[T, int]:
+def fitting_memory(work: Callable[[int], T], size: int, least: int = 1) -> tuple[T, int]:
     """Do some work on so many images at once, on half of them where memory runs out, and so on.
+
+    Parameters
+    ----------
+    least : int
+        Fewer images are not tried.
 
     Returns
     -------
@@ -99,7 +104,7 @@ def fitting_memory(work: Callable[[int], T], size: int) -> tuple[T, int]:
     Raises
     ------
     TrainingError
-        Not even a single image fits.
+        Not even the least number of images fits.
     """
     while True:
         try:
@@ -107,9 +112,10 @@ def fitting_memory(work: Callable[[int], T], size: int) -> tuple[T, int]:
         except RuntimeError as error:
             if not _ran_out(error):
                 raise
-            if size == 1:
+            if size <= least:
+                at_once = "a single image" if size == 1 else f"{size} images at once"
                 msg = (
-                    "memory runs out with a single image; take a smaller backbone or input_px, "
+                    f"memory runs out with {at_once}; take a smaller backbone or input_px, "
                     f"or another device ({str(error)[:200]})"
                 )
                 raise TrainingError(msg) from error

@@ -90,7 +90,7 @@ def test_what_we_never_ran_takes_as_much_more_as_what_we_did(
 ) -> None:
     """A machine on which frozen trainings take a third of the time."""
     own = [
-        own_run(backbone=run.backbone, n_images=run.n_images, seconds=run.seconds / 3)
+        own_run(backbone=run.backbone, n_images=run.n_images, seconds=run.cpu_s / 3)
         for run in several(backbones, FROZEN)
     ]
     shipped = several(backbones, FROZEN) + several(backbones, TUNED)

@@ -125,7 +125,7 @@ def test_rows_where_partial_is_clearly_better_bring_it_up(corpus: Corpus) -> Non
 
 
 def test_runs_from_random_weights_are_not_taken_for_pretrained_ones(corpus: Corpus) -> None:
-    changes = {"weights": "random initialisation", "approach": FULL.approach}
+    changes = {"initialisation": "random", "approach": FULL.approach}
     runs = tuple(
         a_run("mine", name, auc).model_copy(update=changes)
         for name, auc in (("ResNet-50", 0.6), ("VGG-16", 0.5))

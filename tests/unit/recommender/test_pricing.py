@@ -25,8 +25,9 @@ from tests.unit.recommender.test_trials import a_run
 
 PROFILE = TaskProfile(modality="ultrasound", n_images=800)
 GOALS: tuple[Goal, ...] = ("accuracy", "balanced", "cost")
-#: Some of both: frozen, and trained.
+#: Frozen, and trained.
 APPROACHES = ("feature_extractor", "fine_tuning_from_scratch")
+EVERY = (*APPROACHES, "fine_tuning")
 amounts = st.floats(0, 1e6)
 
 
@@ -87,7 +88,7 @@ def test_the_goal_cost_asks_for_memory_and_no_other_does(corpus: Corpus) -> None
 def test_every_choice_says_what_its_price_goes_by(corpus: Corpus) -> None:
     for choice in recommend(Question(PROFILE), with_runs(corpus)).ranking:
         assert (choice.cost.priced_by == "seconds") == (choice.cost.seconds is not None)
-    known = with_runs(corpus, *(run(a, "ResNet-50", 100.0, 900.0) for a in APPROACHES))
+    known = with_runs(corpus, *(run(a, "ResNet-50", 100.0, 900.0) for a in EVERY))
     for choice in recommend(Question(PROFILE), known).ranking:
         assert choice.cost.priced_by == "seconds"
         assert choice.cost.seconds is not None

@@ -28,6 +28,7 @@ from trainer.backbones import build_backbone, preprocessing
 from trainer.feature_cache import cached_features
 from trainer.images import read_images
 from trainer.preparing.splits import split_images
+from trainer.stages import depth_of, read_at
 from trainer.tuning.memory import keep_freed_memory
 from trainer.weights import find_weights
 
@@ -44,8 +45,9 @@ def stages(data: Path, n_images: int, head: Head) -> dict[str, float]:
     network = build_backbone(BACKBONE, find_weights(BACKBONE))
     steps = preprocessing(BACKBONE, network)
     instants.append(time.perf_counter())
+    source = read_at(network, depth_of(network, "stages"))
     features = cached_features(
-        network, BACKBONE.model, images, steps, torch.device("cpu"), lambda *_: None
+        source, BACKBONE.model, images, steps, torch.device("cpu"), lambda *_: None
     )
     instants.append(time.perf_counter())
     plan = TrainingPlan(

@@ -295,13 +295,13 @@ DATA = os.environ.get("EVTL_TEST_DATA", "")
 @pytest.mark.slow
 @pytest.mark.skipif(not (Path(DATA) / "busi_breast_us").is_dir(),
                     reason="EVTL_TEST_DATA names no folder with busi_breast_us")  # fmt: skip
-def test_breast_ultrasound_reaches_a_macro_auc_of_0_89(
+def test_breast_ultrasound_reaches_a_macro_auc_of_0_92(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Mean of three seeds on the held-out part, embedded weights, frozen as it was asked for.
 
-    A third of these images have near-duplicates, which were on both sides of the split before they
-    were known: the mean was 0.92 then, and is 0.90 on images that are new.
+    A third of these images have near-duplicates, which are kept on one side: what the layer before
+    the classifier tells gives 0.91 then, the ends of the last stages 0.94.
     """
     assert store.path.exists()
     monkeypatch.setattr("trainer.backbones.fetch_weights", no_network)
@@ -313,4 +313,4 @@ def test_breast_ultrasound_reaches_a_macro_auc_of_0_89(
         result = RunFolder(run).read_result()
         assert result.approach == "feature_extractor"
         values.append(result.metrics["test"]["auc"].value)
-    assert np.mean([value for value in values if value is not None]) >= 0.89
+    assert np.mean([value for value in values if value is not None]) >= 0.92

@@ -174,7 +174,10 @@ def _stages_map(
     total = bias[:, None, None]
     for found, part in zip(maps, parts, strict=True):
         plane = torch.einsum("nchw,nc->nhw", found, part)[:, None]
-        total = total + functional.interpolate(plane, maps[0].shape[2:], mode="nearest-exact")[:, 0]
+        fine = functional.interpolate(plane, maps[0].shape[2:], mode="nearest-exact")
+        # Sides that do not divide each other weigh positions unequally; the mean is to stay.
+        shift = plane.mean((2, 3), keepdim=True) - fine.mean((2, 3), keepdim=True)
+        total = total + (fine + shift)[:, 0]
     return total
 
 

@@ -189,7 +189,10 @@ def _fine_tune(work: Work, network: nn.Module, labels: Labels, targets: Encoded)
     validation = data.index("validation")
     outcome = fine_tune(
         classifier, _training_part(work, targets),
-        Part(Picked(data.pixels, validation), targets[validation]),
+        Part(
+            Picked(data.pixels, validation), targets[validation],
+            tuple(data.units[number] for number in validation),
+        ),
         work.plan, work.steps, work.device, work.on_line, work.progress,
         checkpoint=Checkpoint(work.folder / CHECKPOINT_FILE), labels=labels,
         deadline=work.deadline, n_final=len(data.parts),

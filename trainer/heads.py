@@ -1,6 +1,8 @@
 """Heads on frozen features: fitted with scikit-learn, kept without pickles."""
 
+import io
 import math
+import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +26,9 @@ from trainer.targets import Encoded, Labels, Predictions
 Features = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
+#: Part of a skops file that says what its objects are, and the numbers of these.
+SCHEMA = "schema.json"
+_ADDRESS = re.compile(r'(?<="__id__": )\d+|\d+(?=\.np[yz])')
 #: Types of our own that a kept head may hold, beside scikit-learn's and numpy's.
 OUR_TYPES = frozenset({"trainer.grades.GradeChain", "trainer.grades.RankedGrades"})
 
@@ -183,7 +188,28 @@ def save_head(model: Pipeline, path: Path) -> None:
         It cannot be written.
     """
     with new_file(path) as draft:
-        skops.io.dump(model, draft)
+        draft.write_bytes(_numbered_anew(skops.io.dumps(model)))
+
+
+def _numbered_anew(content: bytes) -> bytes:
+    """A skops file in which objects are numbered by their order, not by addresses in memory.
+
+    Equal heads then are equal files, as those of a run that was stopped and gone on with.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as given:
+        files = {name: given.read(name) for name in given.namelist()}
+    schema = files.pop(SCHEMA).decode()
+    numbers = {old: str(n) for n, old in enumerate(dict.fromkeys(_ADDRESS.findall(schema)))}
+
+    def anew(text: str) -> str:
+        return _ADDRESS.sub(lambda found: numbers[found[0]], text)
+
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as made:
+        made.writestr(zipfile.ZipInfo(SCHEMA), anew(schema))
+        for name, data in sorted((anew(name), data) for name, data in files.items()):
+            made.writestr(zipfile.ZipInfo(name), data)
+    return written.getvalue()
 
 
 def load_head(path: Path) -> Any:

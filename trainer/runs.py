@@ -62,6 +62,8 @@ class Begun(Record):
         the run, nor the store, names it: a folder may be called like a patient.
     data_digest : str
         `ImageSet.digest` of what was found there.
+    plan_digest : str
+        SHA-256 of the plan; empty in runs of before.
     order : tuple of str
         Of ordinal grades.
     device : str
@@ -73,6 +75,7 @@ class Begun(Record):
     started_at: str
     data: str
     data_digest: str
+    plan_digest: str = ""
     order: tuple[str, ...] = ()
     device: str = "auto"
 
@@ -295,7 +298,11 @@ class RunFolder:
         try:
             with new_file(self.path / MODEL_FILE) as draft:
                 content = {name: tensor.cpu().contiguous() for name, tensor in state.items()}
+                # Others may read it as they may read the rest: safetensors would forbid it.
+                draft.touch()
+                allowed = draft.stat().st_mode
                 save_file(content, draft)
+                draft.chmod(allowed)
         except SafetensorError as error:
             msg = f"the model cannot be written to {self.path}: {error}"
             raise TrainingError(msg) from error

@@ -3,8 +3,8 @@
 The layers before a classifier are shaped to the classes of the pretraining; those below tell more
 of other images (Yosinski et al. 2014, arXiv:1411.1792; features of several depths together: Evci
 et al. 2022, arXiv:2201.03529). Means over positions of the last three stages rank test images of
-the shipped comparisons better than the last layer does, with nearly every head; README, "What is
-frozen".
+the shipped comparisons better than the last layer does, with nearly every head; README, "What was
+measured".
 """
 
 import torch

@@ -22,6 +22,7 @@ from evidence.records import Record
 from recommender.plan import Target
 from trainer.errors import TrainingError
 from trainer.measures.areas import cumulative_auc, label_auc, macro_auc
+from trainer.reading.labels import LARGEST
 from trainer.tuning.losses import (
     LABEL_SMOOTHING,
     GradeLoss,
@@ -199,7 +200,7 @@ def _number(label: str) -> float | None:
         number = float(label)
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
+    return number if abs(number) <= LARGEST else None
 
 
 def _number_name(labels: Sequence[str], _order: tuple[str, ...]) -> tuple[str, ...]:

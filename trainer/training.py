@@ -27,7 +27,12 @@ from trainer.further_splits import (
 )
 from trainer.images import ImageSet, Progress
 from trainer.measures.measuring import measured, summed_up
-from trainer.measures.predictions_file import PREDICTIONS_FILE, Predicted, write_predictions
+from trainer.measures.predictions_file import (
+    PREDICTIONS_FILE,
+    Predicted,
+    digest_of,
+    write_predictions,
+)
 from trainer.metrics import positive_class
 from trainer.places import DRAFTS, remove
 from trainer.preparing.fingerprint import fingerprint
@@ -108,6 +113,7 @@ def begin(
         started_at=now.isoformat(timespec="microseconds"),
         data=str(images.root),
         data_digest=images.digest,
+        plan_digest=_digest(plan),
         order=images.order,
         device=device,
     )
@@ -165,6 +171,12 @@ def resume(
     """
     since = time.perf_counter()
     begun, plan = folder.read_begun(), folder.read_plan()
+    if begun.plan_digest not in {"", _digest(plan)}:
+        msg = (
+            f"{folder.path / 'plan.json'} is not the plan that the run was begun with; to train an "
+            "edited plan: evtl train DATA --plan FILE"
+        )
+        raise TrainingError(msg)
     images = read(begun, plan)
     if images.digest != begun.data_digest:
         msg = (
@@ -176,6 +188,10 @@ def resume(
     folder.append("resumed.jsonl", {"at": datetime.now(UTC).isoformat(timespec="seconds")})
     deadline = Deadline.in_minutes(plan.budget_min, REPORT_S, since)
     return Training(plan, images, folder, begun, n, progress, deadline)
+
+
+def _digest(plan: TrainingPlan) -> str:
+    return hashlib.sha256(plan.model_dump_json().encode()).hexdigest()
 
 
 def carry_out(
@@ -337,8 +353,9 @@ def _measured(training: Training, work: Work, fitted: Fitted, first_s: float) ->
             *filter(None, [further.note]),
         ),
         "digests": {
-            "plan": hashlib.sha256(plan.model_dump_json().encode()).hexdigest(),
+            "plan": _digest(plan),
             "data": training.images.digest,
             "model": training.folder.model_digest(),
+            "predictions": digest_of(training.folder.path / PREDICTIONS_FILE),
         },
     }

@@ -159,7 +159,7 @@ def test_pictures_are_named_in_the_answers(sample: Path, tmp_path: Path) -> None
 
 @pytest.mark.usefixtures("weights", "store")
 def test_a_place_that_cannot_be_written_to_is_one_message(sample: Path, tmp_path: Path) -> None:
-    run = trained(sample, tmp_path / "run")
+    run = trained(sample, tmp_path / "run", features="last")
     found = evtl("predict", run, sample, "--out", tmp_path)
     assert isinstance(found.exception, EvtlError)
     assert "it is a folder; name a file" in str(found.exception)
@@ -172,7 +172,7 @@ def test_a_place_that_cannot_be_written_to_is_one_message(sample: Path, tmp_path
 def test_a_run_goes_to_onnx_and_to_the_hub_by_one_command_each(
     sample: Path, tmp_path: Path
 ) -> None:
-    run = trained(sample, tmp_path / "run")
+    run = trained(sample, tmp_path / "run", features="last")
     found = evtl("export", run, tmp_path / "m.onnx", "--to", "onnx", "--check", sample)
     assert found.exit_code == 0, found.output
     assert "differs from the run's own model by" in found.stdout

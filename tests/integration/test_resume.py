@@ -56,6 +56,29 @@ def test_a_run_killed_after_its_result_is_completed(
     assert "Jane" not in record.model_dump_json()
 
 
+@pytest.mark.usefixtures("store")
+def test_an_edited_plan_of_a_stopped_run_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = train(tmp_path)
+    (run / "result.json").unlink()  # as if it had been stopped
+    plan = RunFolder(run).read_plan()
+    RunFolder(run).write_plan(plan.model_copy(update={"seed": 7}))
+    message = refused(monkeypatch, capsys, "train", "--resume", str(run))
+    assert "is not the plan that the run was begun with" in message
+
+
+@pytest.mark.usefixtures("store")
+def test_predictions_that_were_changed_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = train(tmp_path)
+    with (run / "predictions.csv").open("a", encoding="utf-8") as stream:
+        stream.write("\n")
+    message = refused(monkeypatch, capsys, "report", str(run))
+    assert "predictions.csv is not what the run wrote" in message
+
+
 def test_reading_that_is_too_slow_for_the_budget_is_one_message_and_a_failed_run(
     store: Store,
     tmp_path: Path,

@@ -19,7 +19,7 @@ from trainer.measures.calibration import apply_temperature
 from trainer.runs import MODEL_FILE, RunFolder, RunResult
 from trainer.stages import read_at
 from trainer.targets import Labels, Predictions
-from trainer.tuning.classifier import Classifier
+from trainer.tuning.classifier import Classifier, count_features
 
 #: Names of the linear head's tensors in a run's model file.
 HEAD_WEIGHT = "head.weight"
@@ -161,6 +161,16 @@ def _check_outputs(model: TrainedModel) -> None:
     labels = model.labels
     if labels.target != model.plan.target:
         msg = f"{model.run}: plan.json learns {model.plan.target}, result.json {labels.target}"
+        raise TrainingError(msg)
+    if isinstance(model.network, Classifier):
+        source, width = model.network.backbone, model.network.head.in_features
+    else:
+        source, width = model.network, int(model.head.n_features_in_)
+    if (found := count_features(source, model.steps.input_px)) != width:
+        msg = (
+            f"{model.run}: the head takes {width} features, the network gives {found}: result.json "
+            "or the files of the model are not as the run wrote them"
+        )
         raise TrainingError(msg)
     if isinstance(model.network, Classifier):
         fits = model.network.head.out_features == labels.n_outputs

@@ -91,7 +91,8 @@ class _Run:
             raise TrainingError(msg)
         self.folder = folder
         self.target = read_plan(folder / "plan.json").target
-        self.predicted = read_predictions(folder / PREDICTIONS_FILE)
+        kept = self.result.digests.get("predictions", "")
+        self.predicted = read_predictions(folder / PREDICTIONS_FILE, kept)
 
     def where(self, parts: frozenset[str]) -> list[int]:
         """Numbers of the images in some parts."""

@@ -6,6 +6,7 @@ tell which is which.
 """
 
 import csv
+import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -98,14 +99,40 @@ def _columns(names: Sequence[str]) -> list[str]:
     return [PROBABILITY_PREFIX + name for name in names]
 
 
-def read_predictions(path: Path) -> Predicted:
-    """Read the file.
+def digest_of(path: Path) -> str:
+    """SHA-256 of the file.
 
     Raises
     ------
     TrainingError
-        It is missing, or a column or row is wrong; says which.
+        It cannot be read.
     """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        msg = f"{path}: {error.strerror}; a run writes it where it finishes"
+        raise TrainingError(msg) from error
+
+
+def read_predictions(path: Path, digest: str = "") -> Predicted:
+    """Read the file.
+
+    Parameters
+    ----------
+    digest : str
+        Of the file as the run wrote it; empty where none was kept.
+
+    Raises
+    ------
+    TrainingError
+        It is missing or another one, or a column or row is wrong; says which.
+    """
+    if digest and digest_of(path) != digest:
+        msg = (
+            f"{path} is not what the run wrote (its digest differs); put the file back, or train "
+            "again"
+        )
+        raise TrainingError(msg)
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             header, *rows = list(csv.reader(stream)) or [[]]

@@ -23,7 +23,7 @@ class Crossing(Record):
     kind : str
         ``identical``: the same file, or the same pixels in another file.
     test, other : str
-        The two files.
+        The two files; the first is tested, or chosen by where the other is trained on.
     part : str
         ``train`` or ``validation``: where the other one is.
     group : str
@@ -60,6 +60,8 @@ class LeakageReport(Record):
         One per test image and kind, in order of the files.
     n_validation : int
         Validation images that are identical or nearly so to a training image, or share its group.
+    chosen_by : tuple of Crossing
+        Those of them that are identical or share its group: a choice by them is none.
     conflicts : tuple of Conflict
         Clusters of images that are alike, in order of their first file.
     not_compared : dict of str to int
@@ -69,6 +71,7 @@ class LeakageReport(Record):
     n_test: int
     crossings: tuple[Crossing, ...]
     n_validation: int
+    chosen_by: tuple[Crossing, ...]
     conflicts: tuple[Conflict, ...]
     not_compared: dict[str, int]
 
@@ -79,7 +82,7 @@ class LeakageReport(Record):
     @property
     def refused(self) -> bool:
         """Whether the measured figures would not be those of unseen images."""
-        return self.count("identical", "same group") > 0
+        return self.count("identical", "same group") > 0 or bool(self.chosen_by)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -94,7 +97,7 @@ def check_leakage(
     allow: bool,
     found: NearDuplicates | None = None,
 ) -> LeakageReport:
-    """Refuse a split that lets identical images or groups cross into the test part.
+    """Refuse a split that lets identical images or groups cross from one part to another.
 
     Near-duplicates that cross are reported: a hash may err, and a given split is honoured.
 
@@ -119,6 +122,7 @@ def check_leakage(
         n_test=sum(part == "test" for part in parts),
         crossings=_crossings(images, parts, unit_of),
         n_validation=_shared_with_training(parts, unit_of.values()),
+        chosen_by=_chosen_by(images, parts, unit_of),
         conflicts=conflicts(images, found),
         not_compared={} if found is None else found.not_compared,
     )
@@ -183,13 +187,28 @@ def _crossings(
     return tuple(sorted(crossed, key=lambda each: (each.test, each.kind)))
 
 
+def _chosen_by(
+    images: ImageSet, parts: Sequence[str], unit_of: dict[Kind, Sequence[str]]
+) -> tuple[Crossing, ...]:
+    """Of each validation image how it crosses into training, beyond likeness."""
+    sure: tuple[Kind, ...] = ("identical", "same group")
+    return tuple(
+        each
+        for kind in sure
+        if kind in unit_of
+        for each in _crossing(images, parts, kind, unit_of[kind], of="validation")
+    )
+
+
 def _crossing(
-    images: ImageSet, parts: Sequence[str], kind: Kind, units: Sequence[str]
+    images: ImageSet, parts: Sequence[str], kind: Kind, units: Sequence[str], of: str = "test"
 ) -> Iterator[Crossing]:
-    elsewhere = _first(parts, units, "validation") | _first(parts, units, "train")
+    elsewhere = _first(parts, units, "train")
+    if of == "test":
+        elsewhere = _first(parts, units, "validation") | elsewhere
     for number, part in enumerate(parts):
         other = elsewhere.get(units[number])
-        if part == "test" and other is not None:
+        if part == of and other is not None:
             yield Crossing(
                 kind=kind, test=images.files[number], other=images.files[other],
                 part=parts[other], group=units[number] if kind == "same group" else "",
@@ -229,6 +248,11 @@ def _sayings(report: LeakageReport) -> Iterator[str]:
             yield f"{count} of {report.n_test} test images are {words}"
 
 
+def _choices(report: LeakageReport) -> Iterator[str]:
+    if count := len({each.test for each in report.chosen_by}):
+        yield f"{count} validation images are copies of training images, or of the same group"
+
+
 def _listed(items: Sequence[Crossing]) -> list[str]:
     """The first of them, a line each, and how many more there are."""
     lines = [f"  {item}" for item in items[:LISTED]]
@@ -237,7 +261,8 @@ def _listed(items: Sequence[Crossing]) -> list[str]:
 
 def _refusal(images: ImageSet, report: LeakageReport) -> str:
     worst = [each for each in report.crossings if each.kind != "near-duplicate"]
-    found = "; ".join(_sayings(report))
+    worst += report.chosen_by
+    found = "; ".join((*_sayings(report), *_choices(report)))
     return "\n".join(
         [
             f"{images.root}: the given split leaks: {found}",
@@ -250,6 +275,7 @@ def _refusal(images: ImageSet, report: LeakageReport) -> str:
 
 def _warnings(report: LeakageReport) -> Iterator[str]:
     yield from _sayings(report)
+    yield from _choices(report)
     if report.n_validation:
         yield f"{report.n_validation} validation images have their like in training"
     if report.conflicts:

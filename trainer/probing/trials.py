@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
+from sklearn.base import clone
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import nn
 
@@ -237,8 +238,11 @@ class Bench:
         """A network that gives the probabilities of a linear head on its last features."""
         features = extract(network, pixels, steps, self.device, self.progress)
         targets = self.targets[: len(parts)]
+        train = parts == "train"
         with threadpool_limits(1, user_api="blas"):
-            linear = heads.fit_head("linear", features, targets, parts.tolist(), self.seed).head
+            chosen = heads.fit_head("linear", features, targets, parts.tolist(), self.seed).head
+            # Epochs are chosen on the validation part: the start must not have seen it.
+            linear = clone(chosen).fit(features[train], targets[train])
         weight, bias = heads.as_linear_layer(linear)
         torch.manual_seed(self.seed)
         classifier = Classifier(network, weight.shape[1], weight.shape[0])

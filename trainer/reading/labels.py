@@ -1,16 +1,19 @@
 """What is learned of an image: labels as a manifest or a folder spells them, checked."""
 
-import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from recommender.plan import Target
 from trainer.errors import TrainingError
 
 #: Fewest images of a class: one for each part of the split.
 MIN_PER_CLASS = 3
+#: Numbers are learned in single precision.
+LARGEST = float(np.finfo(np.float32).max)
 #: Between the names of several labels of one image, as they are kept; `;` is read too.
 SEPARATOR = "|"
 
@@ -44,7 +47,7 @@ def _number(text: str) -> float | None:
         value = float(text)
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    return value if abs(value) <= LARGEST else None
 
 
 def grades(labels: Sequence[str], order: Sequence[str]) -> tuple[str, ...]:

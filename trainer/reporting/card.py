@@ -19,6 +19,10 @@ _LOADING = (
     "`model.safetensors`: `backbone.*` for timm or torchvision, and `head.*` where the head is "
     "linear; any other head is in `head.skops`. Images must be prepared as in training."
 )
+_STAGES = (
+    " The head takes the means over the positions of the last three stages, one after the other: "
+    "in timm `network.forward_intermediates(images, indices=3, intermediates_only=True)`."
+)
 
 
 def model_card(data: ReportData, loading: str = _LOADING) -> str:
@@ -40,7 +44,7 @@ def model_card(data: ReportData, loading: str = _LOADING) -> str:
         ("Which evidence chose what", _evidence(data)),
         ("Ethical considerations", [_ethics(data)]),
         ("Caveats and recommendations", _list(map(_plain, _caveats(data)))),
-        ("How to load", [loading]),
+        ("How to load", [loading + _STAGES * (data.result.features == "stages")]),
     )
     lines = ["---", _front_matter(data), "---", "", f"# {_plain(title)}", ""]
     for heading, body in sections:

@@ -101,7 +101,8 @@ def report_data(
     )
     if result.status != "finished":
         return data
-    predicted = read_predictions(folder.path / PREDICTIONS_FILE)
+    kept = result.digests.get("predictions", "")
+    predicted = read_predictions(folder.path / PREDICTIONS_FILE, kept)
     means = predicted.means(plan.target)
     data = replace(data, names=means.names, outcomes=tuple(_outcomes(result, predicted, means)))
     if not maps:

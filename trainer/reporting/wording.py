@@ -49,6 +49,13 @@ def _number(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 100 else f"{value:.5g}"
 
 
+#: Where a frozen backbone was read.
+_DEPTHS = {
+    "stages": "means over the positions at the ends of the last three stages",
+    "last": "what the backbone gives before its classifier",
+}
+
+
 def facts(data: ReportData) -> Iterator[tuple[str, str]]:
     """What was trained: name and words of each fact that is known."""
     plan, result = data.plan, data.result
@@ -70,6 +77,8 @@ def facts(data: ReportData) -> Iterator[tuple[str, str]]:
         yield "Weights", result.weights
     yield "Approach", approach(data)
     yield "Head", written(plan.head) + (f" ({result.head_setting})" * bool(result.head_setting))
+    if result.features is not None:
+        yield "Features", _DEPTHS[result.features]
     yield "Augmentation", _augmentation(data)
     if result.temperature is not None:
         yield "Calibration", f"logits divided by a temperature of {result.temperature:.3g}"

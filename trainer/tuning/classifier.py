@@ -48,10 +48,14 @@ class Classifier(nn.Module):
 
 @dataclass(frozen=True)
 class Part:
-    """Pixels ``(N, px, px, 3)`` and targets ``(N,)`` or ``(N, C)`` of one part of the split."""
+    """Pixels ``(N, px, px, 3)`` and targets ``(N,)`` or ``(N, C)`` of one part of the split.
+
+    `units` name what belongs together, one name per image: patients; empty where nothing is known.
+    """
 
     pixels: Source
     targets: Encoded
+    units: tuple[str, ...] = ()
 
 
 def count_features(network: nn.Module, input_px: int) -> int:

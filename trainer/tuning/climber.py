@@ -225,7 +225,10 @@ class Climber:
         return Part(copies.pixels, part.targets[copies.origin])
 
     def _part(self, index: npt.NDArray[np.intp]) -> Part:
-        return Part(Picked(self._ground.pixels, index), self.targets[index])
+        units = self._ground.images.units()
+        return Part(
+            Picked(self._ground.pixels, index), self.targets[index], tuple(units[n] for n in index)
+        )
 
     def _tested(self, classifier: Classifier) -> Tensor:
         tested = Picked(self._ground.pixels, self.index("test"))

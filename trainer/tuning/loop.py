@@ -258,7 +258,9 @@ class Loop:
         predictions = self.labels.predict(outputs.numpy())
         score = self.labels.score(part.targets, predictions)
         if score > self._highest:
-            error = standard_error(self.labels, part.targets, predictions, self.plan.seed)
+            error = standard_error(
+                self.labels, part.targets, predictions, self.plan.seed, part.units
+            )
             self._highest, self._bar = score, score - error
         return {"validation_loss": loss, f"validation_{self.labels.score_name}": score}
 

@@ -72,6 +72,17 @@ def test_few_training_images_of_a_class_are_enough_or_said() -> None:
         fit_head("svm", features, rare, PARTS.tolist(), seed=0)
 
 
+@pytest.mark.parametrize("head", ["svm", "random_forest", "knn", "lda"])
+def test_equal_heads_are_equal_files(head: Head, tmp_path: Path) -> None:
+    """Wherever their parts lie in memory."""
+    features, targets = data(3)
+    files = [tmp_path / name for name in ("a.skops", "b.skops")]
+    fitted = [fit_head(head, features, targets, PARTS.tolist(), seed=0).head for _ in files]
+    for each, file in zip(fitted, files, strict=True):
+        save_head(each, file)
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
 def test_a_pickle_in_place_of_a_head_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "head.skops"
     path.write_bytes(pickle.dumps(LogisticRegression()))

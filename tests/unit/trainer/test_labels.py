@@ -132,6 +132,12 @@ def test_class_folders_may_be_grades_or_numbers(tmp_path: Path) -> None:
         read_images(root, target="number")
 
 
+def test_a_number_beyond_single_precision_is_no_number() -> None:
+    with pytest.raises(ValueError, match="'1e40' is no finite number"):
+        plain_label("1e40", "number")
+    assert plain_label("3e38", "number") == "3e38"
+
+
 @pytest.mark.parametrize("frame", ["-1", "1.5", "x", "²"])
 def test_a_frame_that_is_no_number_is_a_bad_row(tmp_path: Path, frame: str) -> None:
     with pytest.raises(TrainingError, match=r"row 2: frame .* is no number from 0"):

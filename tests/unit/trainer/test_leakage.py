@@ -30,7 +30,7 @@ def test_identical_files_that_cross_are_refused_with_the_list() -> None:
         check_leakage(leaky, PARTS, allow=False)
     text = str(caught.value)
     assert "  00.png (identical: 50.png in train)" in text
-    assert "and 10 more" in text
+    assert "and 15 more" in text  # five of them are validation images
     assert "--allow-leakage" in text
     assert check_leakage(leaky, PARTS, allow=True).count("identical") == 30
 
@@ -68,6 +68,16 @@ def test_a_test_image_with_an_identical_one_is_not_told_twice() -> None:
     found = near((3, 45, 47), identical=((3, 45),))
     report = check_leakage(IMAGES, PARTS, allow=True, found=found)
     assert [each.kind for each in report.crossings] == ["identical"]
+
+
+def test_validation_images_that_are_copies_of_training_images_are_refused() -> None:
+    found = near((32, 46), identical=((32, 46),))
+    with pytest.raises(TrainingError, match="1 validation images are copies of training") as caught:
+        check_leakage(IMAGES, PARTS, allow=False, found=found)
+    assert "(identical: " in str(caught.value)
+    report = check_leakage(IMAGES, PARTS, allow=True, found=found)
+    assert report.crossings == ()
+    assert report.warnings[0].startswith("1 validation images are copies")
 
 
 def test_validation_images_that_training_has_seen_are_counted() -> None:

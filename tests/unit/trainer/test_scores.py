@@ -1,11 +1,21 @@
 """Which epoch is kept, and how sure a score of a validation part is."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from tests.unit.trainer.tuning import deep_toy, tune, tuning_plan
+from tests.unit.trainer.tuning import (
+    CPU,
+    STEPS,
+    bright_or_dark,
+    deep_toy,
+    quiet,
+    tune,
+    tuning_plan,
+)  # fmt: skip
+from trainer.finetune import fine_tune
 from trainer.targets import Labels
 from trainer.tuning import loop
 from trainer.tuning.scores import standard_error
@@ -55,5 +65,28 @@ def test_units_that_are_copies_make_a_score_less_sure() -> None:
     assert whole > 1.5 * alone
 
 
-def test_a_score_that_no_resample_has_is_not_unsure() -> None:
-    assert standard_error(TWO, np.zeros(4, int), np.full((4, 2), 0.5), seed=0) == 0
+def test_a_perfect_ranking_of_a_handful_is_not_certain() -> None:
+    """One swapped pair less could be chance."""
+    truth = np.arange(10) % 2
+    said = np.stack([1.0 - truth, truth], 1)
+    assert TWO.score(truth, said) == 1
+    assert standard_error(TWO, truth, said, seed=0) == 0.1
+    alone = np.zeros(4, int)  # nor is a score that no resample has
+    assert standard_error(TWO, alone, np.full((4, 2), 0.5), seed=0) == 0.125
+
+
+def test_patients_of_the_validation_part_are_told_to_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[tuple[str, ...]] = []
+
+    def spy(*words: object) -> float:
+        told.append(words[-1])  # type: ignore[arg-type]
+        return 0.0
+
+    monkeypatch.setattr(loop, "standard_error", spy)
+    part = bright_or_dark(20)
+    patients = replace(part, units=tuple(str(number // 2) for number in range(20)))
+    fine_tune(deep_toy(), part, patients, tuning_plan(), STEPS, CPU, lambda _line: None, quiet)
+    assert told
+    assert set(told) == {patients.units}

@@ -79,15 +79,16 @@ def test_a_run_is_read_back_where_it_was_read(tmp_path: Path, head: str) -> None
         assert found == pytest.approx(answers, abs=1e-4)
 
 
+@pytest.mark.parametrize("px", [64, 75])  # sides of 8, 4 and 2, and of 10, 5 and 3
 @pytest.mark.parametrize("exclusive", [True, False])
-def test_the_mean_of_its_map_is_its_logit(exclusive: bool) -> None:
+def test_the_mean_of_its_map_is_its_logit(exclusive: bool, px: int) -> None:
     torch.manual_seed(0)
-    source = Stages(network())
-    model = Classifier(source, source(images()).shape[1], 3).eval()
-    method, found = _evidence_map(model, images(), [0, 2], exclusive)
-    logits = model(images()).detach()
+    source, seen = Stages(network()), images(px)
+    model = Classifier(source, source(seen).shape[1], 3).eval()
+    method, found = _evidence_map(model, seen, [0, 2], exclusive)
+    logits = model(seen).detach()
     expected = (logits - logits.mean(1, keepdim=True) if exclusive else logits)[[0, 1], [0, 2]]
     assert method == "CAM"
-    assert found.shape == (2, 8, 8)
+    assert found.shape == (2, -(-px // 8), -(-px // 8))
     assert torch.allclose(found.mean((1, 2)), expected, atol=1e-5)
-    assert activation_map(model, images(), [0, 2]).maps.shape == (2, 64, 64)
+    assert activation_map(model, seen, [0, 2]).maps.shape == (2, px, px)

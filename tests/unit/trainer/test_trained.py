@@ -17,6 +17,7 @@ from trainer.applying.trained import load_model
 from trainer.backbones import build_backbone
 from trainer.errors import TrainingError
 from trainer.features import to_input
+from trainer.runs import RunFolder
 from trainer.targets import Labels
 
 CPU = torch.device("cpu")
@@ -80,6 +81,14 @@ def test_a_run_that_was_edited_is_refused(
     run = write_run(tmp_path / "run")
     edit(run / file, change)
     with pytest.raises(EvtlError, match=message):
+        load_model(run)
+
+
+def test_a_head_that_reads_another_depth_is_refused(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", features="stages")
+    result = RunFolder(run).read_result()
+    RunFolder(run).write_result(result.model_copy(update={"features": "last"}))
+    with pytest.raises(TrainingError, match=r"the head takes \d+ features, the network gives"):
         load_model(run)
 
 

@@ -228,7 +228,7 @@ def test_breast_ultrasound_is_predicted_as_measured_and_exported(
     assert store.path.exists()
     monkeypatch.setattr("trainer.backbones.fetch_weights", no_network)
     images = read_images(DATA / "busi_breast_us")
-    fields: dict[str, Any] = {"backbone": LITE0}
+    fields: dict[str, Any] = {"backbone": LITE0, "features": "last"}
     if tuned:
         images = images.pick(range(0, len(images.files), 3))
         fields |= {"approach": "fine_tuning_from_scratch", "augmentation": "online", "epochs": 1}

@@ -58,3 +58,14 @@ def test_an_order_of_a_plan_that_the_images_do_not_have_is_refused(
     words = ("train", str(grades), "--plan", str(plan), "--out", str(tmp_path / "run"))
     assert "the order of grades names none, some, severe" in refused(monkeypatch, capsys, *words)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_plan_comes_without_a_task(
+    store: Store, grades: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    assert store.path.exists()
+    plan = tmp_path / "plan.json"
+    plan.write_text(plan_of().model_dump_json(), encoding="utf-8")
+    words = ("train", str(grades), "--plan", str(plan), "--modality", "us")
+    assert "--plan already holds the task" in refused(monkeypatch, capsys, *words)

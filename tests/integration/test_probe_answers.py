@@ -104,12 +104,12 @@ def test_what_was_tried_is_shown_and_decides_a_place_that_is_no_points(
     before = json.loads(evtl(*ask(folder, "--json")))["ranking"]
     probed(monkeypatch, readable=True)
     found = json.loads(evtl(*ask(folder, "--json", "--probe", "5")))
-    first = found["ranking"][0]
     ahead = named(found["probe"]["trials"][-1])
     assert ahead not in map(named, before)
     assert ahead in map(named, found["ranking"])
-    assert first["parts"]["decided"] >= 0
-    assert all(choice["parts"]["decided"] == 0 for choice in found["ranking"][1:])
+    # It is first before the cost, so that what is cheaper may still stand before it.
+    decided = [named(choice) for choice in found["ranking"] if choice["parts"]["decided"]]
+    assert len(decided) <= 1
     told = " ".join(evtl(command, *ask(folder, "--probe", "5")[1:]).split())
     for words in (
         "Tried on your images", "0.900 (0.020)", "-0.050 (0.010)", "the test part was not opened",

@@ -219,7 +219,7 @@ def test_a_folder_that_holds_something_is_not_written_to(sample: Path, tmp_path:
         ((), "--modality is missing"),
         (("--modality", "us", "--anatomy", ""), "unknown anatomy"),
         (("--plan", "none.json"), "none.json"),
-        (("--plan", "none.json", "--modality", "us"), "--plan already holds the task"),
+        (("--plan", "none.json"), "plan none.json: No such file"),
     ],
 )
 def test_options_that_contradict_the_data_are_refused(

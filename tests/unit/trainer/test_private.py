@@ -9,7 +9,7 @@ from trainer.images import ImageSet
 from trainer.reading.private import numbered, without_folders
 
 FILES = ("benign/Jane Doe/1.png", "benign/Jane Doe/2.dcm#3", "b/2.png", "top.png")
-IMAGES = ImageSet(Path("/home/me/Jane Doe's data"), FILES, ("a",) * 4, None, None, FILES)
+IMAGES = ImageSet(Path("/srv/me/Jane Doe's data"), FILES, ("a",) * 4, None, None, FILES)
 
 
 @given(st.lists(st.sampled_from(["Doe, Jane", "p2", "0012", "x"])))
@@ -27,7 +27,7 @@ def test_files_go_by_their_names_and_folders_by_none() -> None:
     for text in (
         f"{IMAGES.root}/benign/Jane Doe/1.png: damaged",
         f"{IMAGES.root}: 3 images leak, benign/Jane Doe/1.png (identical: b/2.png in train)",
-        "OSError: [Errno 5] Input/output error: '/home/me/Jane Doe's data/benign/Jane Doe/2.dcm'",
+        "OSError: [Errno 5] Input/output error: '/srv/me/Jane Doe's data/benign/Jane Doe/2.dcm'",
     ):
         found = without_folders(text, IMAGES)
         assert "Jane" not in found

@@ -47,7 +47,7 @@ def split(
     parts = tuple((str(number),) for number in range(5))
     monkeypatch.setattr(module, "resamples", lambda _images, _plan: parts)
     monkeypatch.setattr(module, "with_parts", lambda data, _parts: data)
-    monkeypatch.setattr(module, "fit", fitting)
+    monkeypatch.setattr(module, "lead", fitting)
     monkeypatch.setattr(module, "values", lambda fitted, _data: {"auc": fitted})
     deadline = Deadline(budget_s, fitting.clock)
     work = Work(plan, nothing, nothing, STEPS, folder, CPU, quiet, forget, deadline)

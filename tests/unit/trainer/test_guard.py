@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.unit.trainer.test_budget import Clock
@@ -29,12 +29,14 @@ def carried_out(seconds: float, n: int, each_s: float, before_s: float = 0.0) ->
 
 
 @given(st.floats(200, 1e5), st.integers(2, 300), st.floats(0.01, 1e3), st.floats(0, 1e3))
+@example(seconds=200.0, n=2, each_s=1.0, before_s=150.0)
 def test_a_stage_ends_in_time_or_is_stopped_early(
     seconds: float, n: int, each_s: float, before_s: float
 ) -> None:
     took, needed = carried_out(seconds, n, each_s, before_s), before_s + 60 + (n - 1) * each_s
     if took > 0:
-        assert needed <= seconds * 1.05 + 1e-6
+        # the last image may begin before it is known to be too late
+        assert needed <= seconds * 1.05 + each_s + 1e-6
     else:
         assert needed > seconds * 1.05 - 1e-6
         # it is known after a twentieth of the budget, or after the second image

@@ -54,9 +54,11 @@ def test_whatever_the_trials_speak_for_comes_first_from_wherever_it_stood(corpus
 
 
 def test_what_leads_already_needs_no_place_decided(corpus: Corpus) -> None:
-    first = recommend(PAIR, corpus).ranking[0]
+    asked = replace(PAIR, approaches=frozenset({"fine_tuning_from_scratch"}))
+    first, second = recommend(asked, corpus).ranking
+    assert first.score - second.score > LEAD
     favoured = Configuration(first.backbone, first.family, first.approach, first.head)
-    found = recommend(replace(PAIR, favoured=favoured), corpus)
+    found = recommend(replace(asked, favoured=favoured), corpus)
     assert [choice.parts["decided"] for choice in found.ranking] == [0.0, 0.0]
     assert found.runner_up is not None
     assert found.runner_up.behind_points is not None

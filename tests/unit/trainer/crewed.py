@@ -175,6 +175,8 @@ def ended(folder: Path) -> None:
         (folder / "hung" / "hangs").touch()
         signal.pause()
 
+    # What runs in the background of a shell may have been told to ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     stop = partial(signal.raise_signal, signal.SIGINT)
     die = partial(signal.raise_signal, signal.SIGKILL)
     by(2, folder / "failed", partial(tuned, on_epoch=in_second(fail)))

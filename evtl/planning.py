@@ -1,5 +1,6 @@
 """Images and what a user asked for -> the plan that is carried out."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,8 @@ def training_plan(
     -------
     TrainingPlan
     tuple of str
-        What the person should know of it: a network that stands in for another one.
+        What the person should know of it: a network that stands in for another one, an option
+        that changes nothing.
 
     Raises
     ------
@@ -84,7 +86,8 @@ def training_plan(
     fields = plan.model_dump() | _as_asked(plan, wishes) | wishes.fields() | changes
     try:
         learned = {"target": images.target, "order": images.order}
-        return TrainingPlan.model_validate(fields | learned), notes
+        plan = TrainingPlan.model_validate(fields | learned)
+        return plan, (*notes, *_idle(plan, wishes))
     except ValidationError as error:
         raise RecommendationError(explain_invalid(error)) from error
 
@@ -153,6 +156,20 @@ def _named(wishes: Wishes, corpus: Corpus) -> tuple[dict[str, Any], tuple[str, .
         named["path"] = str(Path(named["path"]).absolute())
         changes |= {"weights": named, "fallbacks": ()}
     return changes, notes
+
+
+def _idle(plan: TrainingPlan, wishes: Wishes) -> Iterator[str]:
+    """What was asked for and changes nothing of this training."""
+    asked = wishes.fields()
+    frozen = "a frozen backbone sees every image once"
+    for field, option, idle, reason in (
+        ("epochs", "--epochs", plan.frozen and not plan.ladder, frozen),
+        ("batch_size", "--batch-size", plan.frozen and not plan.ladder, frozen),
+        ("features", "--features", not plan.frozen, "the backbone is not frozen"),
+        ("n_copies", "--copies", plan.augmentation != "offline", "augmentation is not offline"),
+    ):
+        if field in asked and idle:
+            yield f"{option} was not used: {reason}"
 
 
 def _for_these(images: "ImageSet", plan: TrainingPlan) -> TrainingPlan:

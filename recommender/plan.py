@@ -1,5 +1,6 @@
 """The training plan: all that training needs beside the images. A person may edit it."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -225,6 +226,11 @@ class TrainingPlan(Record):
         if problem := self._contradiction():
             raise ValueError(problem)
         return self
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what was written; a later version, which knows more fields, finds the same."""
+        return hashlib.sha256(self.model_dump_json(exclude_unset=True).encode()).hexdigest()
 
     def _contradiction(self) -> str:
         """What of the plan excludes something else of it; empty where nothing does."""

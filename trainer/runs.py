@@ -63,7 +63,7 @@ class Begun(Record):
     data_digest : str
         `ImageSet.digest` of what was found there.
     plan_digest : str
-        SHA-256 of the plan; empty in runs of before.
+        `TrainingPlan.digest` of ``plan.json``.
     order : tuple of str
         Of ordinal grades.
     device : str
@@ -75,7 +75,7 @@ class Begun(Record):
     started_at: str
     data: str
     data_digest: str
-    plan_digest: str = ""
+    plan_digest: str
     order: tuple[str, ...] = ()
     device: str = "auto"
 

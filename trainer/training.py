@@ -108,16 +108,16 @@ def begin(
     images = replace(images, root=images.root.resolve())
     run_id = new_run_id(now, plan, images)
     folder = RunFolder.create(out or Path("runs") / run_id)
+    folder.write_plan(plan)
     begun = Begun(
         run_id=run_id,
         started_at=now.isoformat(timespec="microseconds"),
         data=str(images.root),
         data_digest=images.digest,
-        plan_digest=_digest(plan),
+        plan_digest=folder.read_plan().digest,
         order=images.order,
         device=device,
     )
-    folder.write_plan(plan)
     folder.write_begun(begun)
     return Training(plan, images, folder, begun, 0, progress, deadline)
 
@@ -171,7 +171,7 @@ def resume(
     """
     since = time.perf_counter()
     begun, plan = folder.read_begun(), folder.read_plan()
-    if begun.plan_digest not in {"", _digest(plan)}:
+    if plan.digest != begun.plan_digest:
         msg = (
             f"{folder.path / 'plan.json'} is not the plan that the run was begun with; to train an "
             "edited plan: evtl train DATA --plan FILE"
@@ -188,10 +188,6 @@ def resume(
     folder.append("resumed.jsonl", {"at": datetime.now(UTC).isoformat(timespec="seconds")})
     deadline = Deadline.in_minutes(plan.budget_min, REPORT_S, since)
     return Training(plan, images, folder, begun, n, progress, deadline)
-
-
-def _digest(plan: TrainingPlan) -> str:
-    return hashlib.sha256(plan.model_dump_json().encode()).hexdigest()
 
 
 def carry_out(
@@ -317,8 +313,25 @@ def _keep_model(folder: RunFolder, fitted: Fitted) -> None:
         heads.save_head(fitted.head, folder.head_file)
 
 
+def _circumstances(work: Work) -> dict[str, Any]:
+    """With what was trained, and on what."""
+    images, chosen = work.data.images, work.chosen
+    return {
+        "n_images": len(images.files),
+        "classes": images.classes,
+        "positive_class": positive_class(images.classes),
+        "n_per_part": dict(Counter(work.data.parts)),
+        "data": work.data.summary,
+        "backbone": chosen.backbone.name,
+        "planned_backbone": chosen.backbone,
+        "fallback_reason": chosen.fallback_reason,
+        "weights": chosen.describe_weights(),
+        "device": describe_device(work.device),
+    }
+
+
 def _measured(training: Training, work: Work, fitted: Fitted, first_s: float) -> dict[str, Any]:
-    found, plan, images = measured(fitted, work.data, work.plan), work.plan, work.data.images
+    found, images = measured(fitted, work.data, work.plan), work.data.images
     write_predictions(
         training.folder.path / PREDICTIONS_FILE,
         Predicted(
@@ -327,17 +340,8 @@ def _measured(training: Training, work: Work, fitted: Fitted, first_s: float) ->
         ),
     )  # fmt: skip
     further = further_splits(work, training.folder, training.deadline, first_s)
-    return {
-        "n_images": len(images.files),
-        "classes": images.classes,
+    return _circumstances(work) | {
         "labels": fitted.labels,
-        "backbone": work.chosen.backbone.name,
-        "planned_backbone": work.chosen.backbone,
-        "fallback_reason": work.chosen.fallback_reason,
-        "weights": work.chosen.describe_weights(),
-        "positive_class": positive_class(images.classes),
-        "n_per_part": dict(Counter(work.data.parts)),
-        "device": describe_device(work.device),
         "head_setting": fitted.setting,
         "metrics": found.metrics,
         "by_class": found.by_class,
@@ -345,7 +349,6 @@ def _measured(training: Training, work: Work, fitted: Fitted, first_s: float) ->
         "features": fitted.features,
         "temperature": fitted.temperature,
         "resampled": summed_up(further.rows),
-        "data": work.data.summary,
         "warnings": (
             *work.data.summary.notes,
             *work.data.summary.shortcuts,
@@ -353,7 +356,7 @@ def _measured(training: Training, work: Work, fitted: Fitted, first_s: float) ->
             *filter(None, [further.note]),
         ),
         "digests": {
-            "plan": _digest(plan),
+            "plan": training.begun.plan_digest,
             "data": training.images.digest,
             "model": training.folder.model_digest(),
             "predictions": digest_of(training.folder.path / PREDICTIONS_FILE),

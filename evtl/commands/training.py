@@ -143,8 +143,6 @@ def train(
         typer.echo(result.model_dump_json(indent=2))
     else:
         typer.echo("\n".join(trained(result)))
-        if epochs is not None and not ladder and result.approach.startswith("feature_extractor"):
-            typer.echo("Mind: --epochs was not used: a frozen backbone sees every image once")
         typer.echo(f"{result.seconds:.0f} s on {result.device}. Run folder: {folder.path}")
         typer.echo(f"Report: {folder.path / 'report.html'}")
 

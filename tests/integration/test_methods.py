@@ -101,6 +101,25 @@ def test_what_a_person_wishes_is_what_is_planned(
     assert told(again) == planned
 
 
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(
+    ("wishes", "unused"),
+    [
+        ({"head": "svm", "epochs": 3, "batch_size": 8, "n_copies": 4}, "epochs batch-size copies"),
+        ({"head": "svm", "augmentation": "offline", "n_copies": 4, "features": "last"}, ""),
+        ({"ladder": True, "epochs": 3, "batch_size": 8}, ""),
+        ({"n_blocks": 1, "epochs": 3, "batch_size": 8, "features": "last"}, "features"),
+    ],
+)
+def test_an_option_that_changes_nothing_is_named(
+    sample: Path, wishes: dict[str, Any], unused: str
+) -> None:
+    options = TaskOptions(modality="ultrasound")
+    _, notes = training_plan(read_images(sample), options, None, Wishes(**wishes))
+    named = [note.split(" ")[0] for note in notes if "was not used" in note]
+    assert named == [f"--{option}" for option in unused.split()]
+
+
 def rows(random: float) -> str:
     """Full fine-tuning on three data sets, from pretrained weights and from random ones."""
     lines = [

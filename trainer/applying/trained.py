@@ -1,6 +1,5 @@
 """A run folder -> the model that it trained, ready to be applied to images."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,9 +129,7 @@ def load_model(run: Path) -> TrainedModel:
 
 def _plan(folder: RunFolder, result: RunResult) -> TrainingPlan:
     plan = folder.read_plan()
-    # Only the fields that the file holds: a later version of evtl may know more of them.
-    written = plan.model_dump_json(exclude_unset=True)
-    if hashlib.sha256(written.encode()).hexdigest() != result.digests.get("plan"):
+    if plan.digest != result.digests.get("plan"):
         msg = (
             f"{folder.path / 'plan.json'} is not the plan that the run carried out (its digest "
             "differs); to train an edited plan: evtl train DATA --plan FILE"

@@ -26,7 +26,7 @@ from trainer.further_splits import (
     further_splits,
 )
 from trainer.images import ImageSet, Progress
-from trainer.measures.measuring import measured, summed_up
+from trainer.measures.measuring import measured, summed_up, without_width
 from trainer.measures.predictions_file import (
     PREDICTIONS_FILE,
     Predicted,
@@ -353,6 +353,7 @@ def _measured(training: Training, work: Work, fitted: Fitted, first_s: float) ->
             *work.data.summary.notes,
             *work.data.summary.shortcuts,
             *fitted.notes,
+            *without_width(found),
             *filter(None, [further.note]),
         ),
         "digests": {

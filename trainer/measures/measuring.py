@@ -51,6 +51,21 @@ def measured(fitted: Fitted, data: Prepared, plan: TrainingPlan) -> Measured:
     )
 
 
+def without_width(found: Measured) -> tuple[str, ...]:
+    """A word on intervals that only look certain: all resamples of the test part gave one value."""
+    flat = [
+        name
+        for name, interval in found.metrics["test"].items()
+        if interval.low is not None and interval.low == interval.high
+    ]
+    if not flat:
+        return ()
+    return (
+        f"intervals without width ({', '.join(flat)}) are no certainty: resamples of these test "
+        "images cannot show what others would",
+    )
+
+
 def _of_part(fitted: Fitted, data: Prepared, part: str, seed: int) -> Evaluation:
     index, units = data.index(part), data.units
     targets = fitted.labels.encode([data.images.labels[n] for n in index])

@@ -8,6 +8,7 @@ from sklearn.metrics import balanced_accuracy_score, recall_score, roc_auc_score
 
 from trainer.measures.areas import auc_contributions, macro_auc
 from trainer.measures.bootstrap import Interval
+from trainer.measures.measuring import Measured, without_width
 from trainer.metrics import evaluate, positive_class
 
 
@@ -144,3 +145,15 @@ def test_the_standard_error_from_contributions_is_that_of_many_samples() -> None
         errors.append(np.sqrt((auc_contributions(targets, probabilities) ** 2).sum()))
     # 400 samples know a deviation to about 4%
     assert np.mean(errors) == pytest.approx(np.std(values), rel=0.1)
+
+
+def test_a_perfect_test_part_is_not_shown_as_certain() -> None:
+    targets = np.arange(12) % 2
+    perfect = np.eye(2)[targets] * 0.8 + 0.1
+    metrics = evaluate(targets, perfect, "ab", [str(n) for n in range(12)], seed=0)
+    (told,) = without_width(Measured({"test": metrics}, {}, None))
+    assert "(accuracy, " in told
+    assert ", auc" in told
+    noisy, guessed = sample(80, 2)
+    metrics = evaluate(noisy, guessed, "ab", [str(n) for n in range(80)], seed=0)
+    assert without_width(Measured({"test": metrics}, {}, None)) == ()

@@ -38,7 +38,7 @@ from trainer.places import DRAFTS, remove
 from trainer.preparing.fingerprint import fingerprint
 from trainer.preparing.preparation import prepare
 from trainer.processes import crew, never_started
-from trainer.reading.private import without_folders
+from trainer.reading.private import without_files, without_folders
 from trainer.runs import Begun, RunFolder, RunResult
 from trainer.tuning.budget import Deadline
 from trainer.tuning.checkpoint import Checkpoint
@@ -223,7 +223,7 @@ def _ended(
             found = _carried_out(training, notes)
     except BaseException as error:
         reason = str(error) if isinstance(error, EvtlError) else f"{type(error).__name__}: {error}"
-        told = without_folders(reason, training.images)
+        told = without_files(reason, training.images)
         result = _result(training, {}, status="failed", error=told)
         # On a full disk the reason cannot be kept either; what went wrong first is raised.
         with contextlib.suppress(EvtlError):

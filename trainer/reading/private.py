@@ -1,6 +1,6 @@
 """Messages and lists that may be kept and shown: nobody's name is in them.
 
-Groups are called like patients, and so may folders be.
+Groups are called like patients, and so may folders and files be.
 """
 
 import re
@@ -32,4 +32,17 @@ def without_folders(text: str, images: ImageSet) -> str:
     for folder in sorted(folders, key=len, reverse=True):
         if f"{folder}/" in text:
             text = re.sub(rf"(?<![\w/]){re.escape(folder)}/", "", text)
+    return text
+
+
+def without_files(text: str, images: ImageSet) -> str:
+    """A message in which files of a set go by their numbers, from 1 in the order of the set."""
+    text = without_folders(text, images)
+    numbers: dict[str, int] = {}
+    for number, file in enumerate(images.files, 1):
+        name = PurePosixPath(file).name
+        numbers.setdefault(name, number)
+        numbers.setdefault(re.sub(r"#\d+$", "", name), number)  # of a frame, its file
+    for name in sorted((name for name in numbers if name in text), key=len, reverse=True):
+        text = re.sub(rf"(?<![\w.-]){re.escape(name)}", f"image {numbers[name]}", text)
     return text

@@ -50,7 +50,8 @@ FOLDERS = {"train": "train", "validation": "val", "test": "test"}
 REQUIREMENTS = {
     "autotimm": ("autotimm==0.7.37", "torch", "torchvision", "timm"),
     "fastai": ("fastai==2.8.12", "torch", "torchvision", "timm"),
-    "autogluon": ("autogluon.multimodal==1.6.3",),
+    # It imports pkg_resources, which later versions of setuptools left out.
+    "autogluon": ("autogluon.multimodal==1.6.3", "setuptools==80.10.2"),
 }
 EVTL = [sys.executable, "-c", "from evtl.cli import main; main()", "train"]
 

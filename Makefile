@@ -18,11 +18,11 @@ $(VENV)/bin/python:
 
 # A stamp a set of extras: installed again only when what is to be installed has changed.
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[train,review]'
+	$(PIP) --editable '.[train,review,web]'
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(PIP) --editable '.[train,lite,review,postgres,export,test]'
+	$(PIP) --editable '.[train,lite,review,postgres,export,web,test]'
 	@touch $@
 
 install: $(VENV)/.installed-test

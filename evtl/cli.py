@@ -161,6 +161,7 @@ def sql(
 EXTRAS = {
     **dict.fromkeys(("bibtexparser", "matplotlib", "rispy", "statsmodels"), "review"),
     **dict.fromkeys(("psycopg", "sqlglot"), "postgres"),
+    **dict.fromkeys(("fastapi", "itsdangerous", "multipart", "starlette", "uvicorn"), "web"),
     **dict.fromkeys(("onnx", "onnx_ir", "onnxruntime", "onnxscript"), "export"),
 }
 

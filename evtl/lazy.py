@@ -30,6 +30,7 @@ MODULES = {
     "undo": "evtl.commands.corpus",
     "release": "evtl.commands.corpus",
     "diff": "evtl.commands.corpus",
+    "serve": "evtl.commands.serving",
 }
 
 

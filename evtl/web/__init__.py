@@ -1,0 +1,1 @@
+"""The web page: the services of evtl behind forms, pages and a JSON interface."""

@@ -1,0 +1,81 @@
+"""Pages: templates, what every page shows, and addresses of static files that may be kept."""
+
+import hashlib
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from evtl.web.sessions import visitor
+from evtl.web.words import FILTERS
+
+STATIC = Path(__file__).with_name("static")
+
+
+class Place(NamedTuple):
+    """An entry of the menu."""
+
+    address: str
+    words: str
+
+
+MENU = (
+    Place("/", "Ask"),
+    Place("/train", "Train"),
+    Place("/runs", "Runs"),
+    Place("/studies", "Studies"),
+    Place("/evidence", "Evidence"),
+    Place("/changes", "Changes"),
+    Place("/sql", "SQL"),
+    Place("/docs", "API"),
+)
+
+
+@cache
+def environment() -> Environment:
+    """Templates of this package; every text is escaped, a name that is not there is an error."""
+    made = Environment(
+        loader=PackageLoader("evtl.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals |= {"menu": MENU, "static": static, "version": version("evtl")}
+    made.filters |= FILTERS
+    return made
+
+
+@cache
+def static(name: str) -> str:
+    """Address of a file of ours that changes with its content, so that browsers may keep it."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"
+
+
+def page(request: Request, template: str, *, status_code: int = 200, **shown: Any) -> HTMLResponse:
+    """A page made of a template.
+
+    Parameters
+    ----------
+    template : str
+        File below ``templates``.
+    shown : object
+        What the template names.
+    """
+    path = request.url.path
+    place = next((entry for entry in MENU if _is_within(path, entry.address)), None)
+    text = (
+        environment()
+        .get_template(template)
+        .render(visitor=visitor(request), path=path, place=place, **shown)
+    )
+    return HTMLResponse(text, status_code)
+
+
+def _is_within(path: str, address: str) -> bool:
+    return path == address or (address != "/" and path.startswith(f"{address}/"))

@@ -1,0 +1,1 @@
+"""What is answered at which address: each route parses, calls one service, renders."""

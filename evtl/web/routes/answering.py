@@ -1,0 +1,5 @@
+"""Asking which network, and the answer."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

@@ -1,0 +1,5 @@
+"""The history of the corpus: change sets, releases, differences."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

@@ -1,0 +1,5 @@
+"""The programming interface, described."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

@@ -1,0 +1,5 @@
+"""Studies: adding and correcting them, through change sets."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

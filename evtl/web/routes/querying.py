@@ -1,0 +1,5 @@
+"""Questions in SQL."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

@@ -1,0 +1,5 @@
+"""Studies: finding and reading them."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

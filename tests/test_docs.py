@@ -10,13 +10,15 @@ import typer.main
 from evtl.cli import app
 
 ROOT = Path(__file__).parents[1]
+PICTURES = (".png",)
 
 
 def tracked() -> list[Path]:
+    """Texts of the repository."""
     found = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    return [ROOT / name for name in found.splitlines()]
+    return [ROOT / name for name in found.splitlines() if not name.endswith(PICTURES)]
 
 
 def test_every_command_is_in_the_readme() -> None:

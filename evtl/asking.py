@@ -35,6 +35,27 @@ class TaskOptions:
     available: bool = False
 
 
+def whole(text: str) -> int:
+    """A whole number as people write it: ``1200``, ``1e6``; its range is the question's to say.
+
+    Raises
+    ------
+    ValueError
+        The text is none; the message says what is allowed.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        if float(text).is_integer():
+            return int(float(text))
+    except ValueError:
+        pass
+    msg = f"found {text!r}; allowed: a whole number, e.g. 1200"
+    raise ValueError(msg)
+
+
 def question(options: TaskOptions, corpus: Corpus, images: "ImageSet | None" = None) -> "Question":
     """Exact question, about images where they are given.
 
@@ -95,6 +116,9 @@ def task_profile(options: TaskOptions) -> TaskProfile:
     """
     if options.modality is None:
         msg = "--modality is missing: name how the images were made, e.g. --modality ultrasound"
+        raise RecommendationError(msg)
+    if options.n_images is None:
+        msg = "--n is missing: how many images are there? Or name their folder with --data"
         raise RecommendationError(msg)
     fields: dict[str, Any] = {
         "modality": MODALITY.resolve(options.modality),

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperCommand
 
+from evtl.asking import whole
 from recommender.records import Goal
 
 Task = Literal["classification", "regression"]
@@ -18,18 +19,11 @@ AnatomyOption = Annotated[
 
 
 def _whole(text: str) -> int:
-    """A whole number as people write it: ``1200``, ``1e6``; its range is the question's to say."""
+    """A whole number; anything else is a wrong use of the command."""
     try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        if float(text).is_integer():
-            return int(float(text))
-    except ValueError:
-        pass
-    msg = f"found {text!r}; allowed: a whole number, e.g. 1200"
-    raise typer.BadParameter(msg)
+        return whole(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 NumberOption = Annotated[

@@ -3,12 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: help install demo test nightly clean
+# What looks for barriers in the browser tests, by name; npm knows where it comes from.
+AXE := axe-core@4.14.1
+
+.PHONY: help install demo axe test nightly clean
 
 help:
 	@echo "make demo     install, recommend, write a sample data set, train on it (some minutes)"
 	@echo "make test     install with the test tools and run every check"
 	@echo "make install  install everything into $(VENV), so that $(VENV)/bin/evtl works"
+	@echo "make axe      install what the browser tests look for barriers with (needs npm)"
 	@echo "make nightly  fuzz the imports with many more examples"
 	@echo "make clean    remove $(VENV), demo and caches"
 
@@ -34,7 +38,15 @@ demo: $(VENV)/.installed
 	$(VENV)/bin/evtl train demo/images --modality ultrasound --anatomy breast --out demo/run
 	$(VENV)/bin/evtl runs
 
-test: $(VENV)/.installed-test
+# Without npm the browser tests that need it are skipped, which fails continuous integration.
+$(VENV)/.installed-$(AXE): $(VENV)/.installed-test
+	@if command -v npm >/dev/null; then \
+	    npm install --prefix $(VENV)/npm --no-save --no-audit --no-fund --silent $(AXE) && touch $@; \
+	else echo "npm is not installed: pages are not searched for barriers"; fi
+
+axe: $(VENV)/.installed-$(AXE)
+
+test: $(VENV)/.installed-test $(VENV)/.installed-$(AXE)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy

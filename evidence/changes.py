@@ -19,7 +19,10 @@ from evidence.ingest import Line, Lines, Overlay, broken_links, duplicates
 from evidence.records import ChangeSet
 from evidence.rows import Row
 from evidence.schema_living import change, change_set
-from evidence.tables import Key, chunks
+from evidence.tables import Key, chunks, is_unicode
+
+#: Longest reason of a change set; an import names its file, an extraction its readers.
+REASON_CHARACTERS = 10_000
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Reason:
     Attributes
     ----------
     actor, text : str
-        Neither is empty.
+        Neither is empty, neither holds what a database cannot keep.
     kind : str
         What was done: ``import``, ``screening``, ``reading``, ``undo``, ...
     undoes : int or None
@@ -40,6 +43,19 @@ class Reason:
     text: str
     kind: str
     undoes: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what says nothing.
+
+        Raises
+        ------
+        EvidenceError
+            Who or why is missing, too long, or no text.
+        """
+        for what, said, most in (("who", self.actor, 80), ("why", self.text, REASON_CHARACTERS)):
+            if not said.strip() or len(said) > most or "\0" in said or not is_unicode(said):
+                msg = f"{what} does this? Found {said[:80]!r}; allowed: 1 to {most} characters"
+                raise EvidenceError(msg)
 
 
 @dataclass(frozen=True)

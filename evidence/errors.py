@@ -81,3 +81,7 @@ class IngestError(EvidenceError):
 
 class StudyNotFoundError(EvidenceError):
     """No study has this key; the message names near ones."""
+
+
+class StudyChangedError(EvidenceError):
+    """Somebody changed the study since it was read; nothing was stored."""

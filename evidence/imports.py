@@ -24,7 +24,7 @@ from evidence.errors import EvidenceError, IngestError, Problem
 from evidence.ingest import Line, Lines, decoded, read_file, validated
 from evidence.living_rows import IdentifiedRow
 from evidence.records import Imported, PossibleDuplicate
-from evidence.reference import Reference
+from evidence.reference import Citation, Reference
 from evidence.rows import PublicationRow, ReviewRow
 from evidence.schema_living import identified
 from evidence.store import Store
@@ -90,13 +90,13 @@ def _from_corpus(path: Path) -> _Make:
     n_read = sum(map(len, lines.values()))
 
     def make(connection: Connection) -> tuple[Changes, Imported]:
-        possible = tuple(_look_alikes(connection, lines.get("publications.csv", ())))
+        possible = tuple(look_alikes(connection, lines.get("publications.csv", ())))
         return Changes(lines), Imported(n_read=n_read, possible=possible)
 
     return make
 
 
-def _look_alikes(connection: Connection, lines: Sequence[Line]) -> Iterator[PossibleDuplicate]:
+def look_alikes(connection: Connection, lines: Sequence[Line]) -> Iterator[PossibleDuplicate]:
     """Publications under a new key that may be there under another one; both are kept."""
     rows = [line.row for line in lines if isinstance(line.row, PublicationRow)]
     known = {study.key: study for study in known_studies(connection)} if rows else {}
@@ -209,7 +209,7 @@ class _Intake:
         for reference in references:
             self._take(reference)
         if self._is_new:
-            self._puts["reviews.csv"] = [Line("reviews.csv", 0, _own_review(self.review))]
+            self._puts["reviews.csv"] = [Line("reviews.csv", 0, own_review(self.review))]
         report = Imported(
             n_read=len(references),
             n_new_studies=len(self._puts["publications.csv"]),
@@ -269,13 +269,8 @@ class _Intake:
         return key
 
     def _free_key(self, reference: Reference) -> str:
-        """``family-year-digest``: the same in every store, and never a key of the shipped corpus.
-
-        Shipped keys end in the year, or the year and a letter.
-        """
-        plain = unicodedata.normalize("NFKD", _family(reference)).encode("ascii", "ignore").decode()
-        family = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:40] or "study"
-        stem = key = f"{family}-{reference.year or 'nd'}-{_digest(reference)[:6]}"
+        """Two records that say the same are numbered."""
+        stem = key = _key(_family(reference), reference)
         while key in self._keys:
             self._stems[stem] += 1
             key = f"{stem}-{self._stems[stem]}"
@@ -302,7 +297,23 @@ def _known(row: PublicationRow) -> Known:
     )
 
 
-def _own_review(key: str) -> ReviewRow:
+def own_key(row: PublicationRow) -> str:
+    """Key of a study that a person takes up."""
+    return _key(row.first_author, _known(row))
+
+
+def _key(family: str, citation: Citation) -> str:
+    """``family-year-digest``: the same in every store, and never a key of the shipped corpus.
+
+    Shipped keys end in the year, or the year and a letter.
+    """
+    plain = unicodedata.normalize("NFKD", family).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:40] or "study"
+    return f"{name}-{citation.year or 'nd'}-{_digest(citation)[:6]}"
+
+
+def own_review(key: str) -> ReviewRow:
+    """A review of one's own, of which only the name is known."""
     cells = dict.fromkeys(ReviewRow.model_fields, "")
     said = {"review": key, "title": key, "authors": "-", "journal": "-", "review_type": "living"}
     return ReviewRow.model_validate(cells | said | {"year": str(datetime.now(UTC).year)})
@@ -325,7 +336,7 @@ def _living(review: str, kind: str | None) -> bool:
     return kind is None
 
 
-def _digest(reference: Reference) -> str:
+def _digest(reference: Citation) -> str:
     said = (
         reference.title or "", *reference.authors, str(reference.year), reference.venue,
         reference.doi, reference.pmid,

@@ -67,8 +67,8 @@ class Codec:
     def problems(self, row: Row) -> Iterator[tuple[str, str]]:
         """Column and reason of what a database would refuse or cut."""
         for column, cell in row.cells().items():
-            if "\0" in cell:
-                yield column, "a text holds no NUL character"
+            if "\0" in cell or not is_unicode(cell):
+                yield column, "a text holds no NUL character, and no half of one"
             if len(cell) > CELL_CHARACTERS:
                 yield column, f"at most {CELL_CHARACTERS} characters"
         for column, value in row.model_dump().items():
@@ -233,6 +233,15 @@ def _typed(columns: Sequence[Column[Any]], key: Key) -> tuple[Any, ...]:
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written at all: JSON can name halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _too_big(kind: Any, value: Any) -> str:

@@ -16,13 +16,19 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from evidence.errors import EvtlError, IngestError, QueryRefusedError, StudyNotFoundError
+from evidence.errors import (
+    EvtlError,
+    IngestError,
+    QueryRefusedError,
+    StudyChangedError,
+    StudyNotFoundError,
+)
 from evidence.records import Record
 from evtl.web.pages import page
 
 LOG = logging.getLogger("evtl.web")
 #: Errors of evtl that are not the asker's input, by the status that says so.
-STATUS: dict[type[EvtlError], int] = {StudyNotFoundError: 404}
+STATUS: dict[type[EvtlError], int] = {StudyNotFoundError: 404, StudyChangedError: 409}
 #: Characters of one answer's detail.
 MOST_SAID = 4000
 
@@ -74,7 +80,8 @@ def _refused(request: Request, error: Exception) -> Response:
     kinds = (status for kind, status in STATUS.items() if isinstance(error, kind))
     title = "Refused" if isinstance(error, QueryRefusedError | IngestError) else "Not possible"
     status = next(kinds, 400)
-    return problem(request, status, "Not found" if status == 404 else title, str(error))
+    titles = {400: title, 404: "Not found", 409: "Changed meanwhile"}
+    return problem(request, status, titles[status], str(error))
 
 
 def _http(request: Request, error: Exception) -> Response:

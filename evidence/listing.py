@@ -1,148 +1,127 @@
-"""Finding studies, and everything that is stored of one, with where it stands."""
+"""Finding studies, and counting those that each further choice would leave."""
 
 import difflib
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from pydantic import Field
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    Select,
-    and_,
-    exists,
-    func,
-    or_,
-    select,
-    text,
-)
+from sqlalchemy import Connection, text
 
-from evidence import schema
 from evidence.catalogue import CATALOGUE
-from evidence.errors import EvidenceError, StudyNotFoundError, UnknownTermError
+from evidence.errors import EvidenceError, UnknownTermError
 from evidence.records import Record
-from evidence.tables import chunks
+from evidence.shelf import Entry, Reading, Shelf, StudyLine, folded, shelf
 from evidence.vocabulary import ANATOMY, MODALITY, Approach, Vocabulary
+
+#: Facets of a list that are asked of a reading, in the order in which they are shown.
+READ = ("modality", "anatomy", "family", "approach", "review")
 
 
 class StudyFilter(Record):
     """Which studies are asked for; what is None does not matter.
 
-    Modality and anatomy are canonical keys and take their narrower terms with them; `words` are
-    looked for in title, authors and key.
+    Modality and anatomy are canonical keys and take their narrower terms with them; `backbone` is
+    a backbone or a family. Every one of `words` is looked for in what is known of a study and in
+    the cells that reviews printed of it.
     """
 
     modality: str | None = None
     anatomy: str | None = None
     backbone: str | None = None
+    family: str | None = None
     approach: Approach | None = None
     review: str | None = None
     words: str | None = None
     n_min: int | None = None
     n_max: int | None = None
+    year_min: int | None = None
+    year_max: int | None = None
+    offset: int = Field(default=0, ge=0)
     limit: int | None = Field(default=50, ge=1)
 
 
-class StudyLine(Record):
-    """One study in a list: what its reviews read, joined by ``;`` where they differ."""
+class FacetValue(Record):
+    """One further choice: `n` studies fit it and everything else that is asked.
+
+    `depth` is how far down its tree a word stands.
+    """
 
     key: str
-    first_author: str
-    year: int | None
-    reviews: str
-    modality: str
-    anatomy: str
-    backbone: str
-    approach: str
-    n_images: str
-    value: str
+    n: int
+    depth: int = 0
+
+
+class Facet(Record):
+    """The choices of one kind that leave any study."""
+
+    name: str
+    values: tuple[FacetValue, ...]
 
 
 class Listing(Record):
-    """Studies found, newest first; `n_found` counts those beyond the limit too."""
+    """Studies found; `n_found` counts those beyond the limit too.
+
+    Newest first; where words are asked for, those with all of them in title, authors or key
+    before the others.
+    """
 
     studies: tuple[StudyLine, ...]
     n_found: int
+    facets: tuple[Facet, ...] = ()
 
 
-class Fact(Record):
-    """One value read from a review, beside the printed cell."""
+class _Fit(NamedTuple):
+    """A study that fits, and those of its readings that do."""
 
-    field: str
-    value: str
-    printed: str | None
-    column: str | None
-    table: str
-
-
-class ExtractionPage(Record):
-    """One review's reading of a study."""
-
-    review: str
-    status: str
-    locator: str
-    reference: str
-    reading: str
-    note: str
-    facts: tuple[Fact, ...]
-
-
-class StudyPage(Record):
-    """Everything that is stored of one study."""
-
-    key: str
-    title: str | None
-    authors: tuple[str, ...]
-    year: int | None
-    venue: str
-    doi: str | None
-    pmid: str | None
-    abstract: str
-    extractions: tuple[ExtractionPage, ...]
+    entry: Entry
+    readings: Sequence[Reading]
 
 
 def find(connection: Connection, wanted: StudyFilter) -> Listing:
-    """Studies that fit, newest first.
+    """Studies that fit, as `find_on` a shelf that is read for this."""
+    return find_on(shelf(connection), wanted)
+
+
+def find_on(studies: Shelf, wanted: StudyFilter) -> Listing:
+    """Studies that fit, with what further choices would leave.
 
     A study of which no review extracted anything is listed too, unless something is asked of it.
 
     Raises
     ------
     UnknownTermError
-        No review, or no backbone or family, is called so; the message names near ones.
+        No review, backbone or family is called so; the message names near ones.
     EvidenceError
-        `n_min` is more than `n_max`.
+        The least is more than the most.
     """
-    _check(connection, wanted)
-    keys = _matching(wanted)
-    n_found = connection.execute(select(func.count()).select_from(keys.subquery())).scalar_one()
-    ordered = (
-        select(schema.study.c.key)
-        .where(schema.study.c.key.in_(keys))
-        .order_by(func.coalesce(schema.study.c.year, 0).desc(), schema.study.c.key)
-        .limit(wanted.limit)
+    _check(studies, wanted)
+    held = _holding(studies.entries, wanted.words)
+    fits = list(_fitting(held, wanted))
+    end = None if wanted.limit is None else wanted.offset + wanted.limit
+    return Listing(
+        studies=tuple(fit.entry.line for fit in fits[wanted.offset : end]),
+        n_found=len(fits),
+        facets=tuple(_facets(held, wanted, fits)),
     )
-    found = tuple(connection.scalars(ordered))
-    return Listing(studies=_lines(connection, found), n_found=n_found)
 
 
-def _check(connection: Connection, wanted: StudyFilter) -> None:
+def _check(studies: Shelf, wanted: StudyFilter) -> None:
     """Refuse what no study can ever fit: it would look like a gap in the evidence."""
-    low, high = wanted.n_min, wanted.n_max
-    if low is not None and high is not None and low > high:
-        msg = f"no number of images is at least {low} and at most {high}"
-        raise EvidenceError(msg)
-    backbone = schema.backbone.c
-    if wanted.review:
-        _known("review", wanted.review, set(connection.scalars(select(schema.review.c.key))))
-    if wanted.backbone:
-        names = select(backbone.name).union(select(backbone.family))
-        _known("backbone", wanted.backbone, set(connection.scalars(names)))
+    for what, low, high in (
+        ("number of images", wanted.n_min, wanted.n_max),
+        ("year", wanted.year_min, wanted.year_max),
+    ):
+        if low is not None and high is not None and low > high:
+            msg = f"no {what} is at least {low} and at most {high}"
+            raise EvidenceError(msg)
+    _known("review", wanted.review, studies.reviews)
+    _known("backbone", wanted.backbone, studies.backbones | studies.families)
+    _known("family", wanted.family, studies.families)
 
 
-def _known(kind: str, name: str, known: set[str]) -> None:
-    if name in known:
+def _known(kind: str, name: str | None, known: frozenset[str]) -> None:
+    if not name or name in known:
         return
     spellings = {word.lower(): word for word in sorted(known)}
     near = difflib.get_close_matches(name.lower(), spellings, n=4, cutoff=0.5)
@@ -151,163 +130,83 @@ def _known(kind: str, name: str, known: set[str]) -> None:
     raise UnknownTermError(msg)
 
 
-def _matching(wanted: StudyFilter) -> Select[tuple[str]]:
-    extraction, conditions = schema.extraction, _conditions(wanted)
-    if not conditions and wanted.words is None:
-        return select(schema.study.c.key)
-    query = select(schema.study.c.key).distinct()
-    if conditions:
-        query = select(extraction.c.study).distinct().where(and_(*conditions))
-    if wanted.words is None:
-        return query
-    study, author = schema.study, schema.study_author
-    named = exists().where(author.c.study == study.c.key, _holds(author.c.name, wanted.words))
-    said = [_holds(column, wanted.words) for column in (study.c.title, study.c.key)]
-    return select(study.c.key).where(or_(*said, named), study.c.key.in_(query))
-
-
-def _holds(column: Column[str], words: str) -> ColumnElement[bool]:
-    return func.lower(column).contains(words.lower(), autoescape=True)
-
-
-def _conditions(wanted: StudyFilter) -> list[ColumnElement[bool]]:
-    extraction, arm = schema.extraction, schema.arm
-    found: list[ColumnElement[bool]] = []
-    if wanted.modality:
-        found.append(extraction.c.modality.in_(_within(MODALITY, wanted.modality)))
-    if wanted.anatomy:
-        places = schema.extraction_anatomy
-        words = places.c.anatomy.in_(_within(ANATOMY, wanted.anatomy))
-        found.append(exists().where(places.c.extraction == extraction.c.id, words))
-    if wanted.review:
-        found.append(extraction.c.review == wanted.review)
-    own = and_(arm.c.extraction == extraction.c.id, arm.c.role != "benchmark")
-    if wanted.backbone:
-        named = select(schema.backbone.c.name).where(
-            or_(
-                schema.backbone.c.name == wanted.backbone,
-                schema.backbone.c.family == wanted.backbone,
-            )
-        )
-        found.append(exists().where(own, arm.c.backbone.in_(named)))
-    if wanted.approach:
-        found.append(exists().where(own, arm.c.approach == wanted.approach))
-    return found + _size(wanted)
-
-
-def _size(wanted: StudyFilter) -> list[ColumnElement[bool]]:
-    n_images = schema.dataset.c.n_images
-    bounds = [n_images >= wanted.n_min] if wanted.n_min is not None else []
-    bounds += [n_images <= wanted.n_max] if wanted.n_max is not None else []
-    same = schema.dataset.c.extraction == schema.extraction.c.id
-    return [exists().where(same, *bounds)] if bounds else []
-
-
-def _within(vocabulary: Vocabulary, key: str) -> list[str]:
-    return [term.key for term in vocabulary.terms if vocabulary.is_within(term.key, key)]
-
-
-def _lines(connection: Connection, keys: Sequence[str]) -> tuple[StudyLine, ...]:
-    said: dict[str, dict[str, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
-    heads = {}
-    for portion in chunks(keys):
-        for study in connection.execute(
-            select(schema.study).where(schema.study.c.key.in_(portion))
-        ).mappings():
-            heads[study["key"]] = study
-        for key, field, word in _words(connection, portion):
-            said[key][field][word] = None
-    columns = ("reviews", "modality", "anatomy", "backbone", "approach", "n_images", "value")
-    return tuple(
-        StudyLine(
-            key=key,
-            first_author=heads[key]["first_author"],
-            year=heads[key]["year"],
-            **{column: ";".join(said[key][column]) for column in columns},
-        )
-        for key in keys
-    )
-
-
-def _words(connection: Connection, keys: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Study, column of the list, and word, in the order of the extractions."""
-    extraction = schema.extraction
-    base = select(extraction.c.study).where(extraction.c.study.in_(keys)).order_by(extraction.c.id)
-
-    def words(field: str, column: Column[str], *order: Column[int]) -> list[tuple[str, str, str]]:
-        query = base.add_columns(column).where(column.is_not(None)).order_by(*order)
-        if column.table is not extraction:
-            query = query.join(column.table, column.table.c.extraction == extraction.c.id)
-        if column.table is schema.arm:
-            query = query.where(schema.arm.c.role != "benchmark")
-        return [(key, field, str(word)) for key, word in connection.execute(query)]
-
-    return [
-        *words("reviews", extraction.c.review),
-        *words("modality", extraction.c.modality),
-        *words(
-            "anatomy", schema.extraction_anatomy.c.anatomy, schema.extraction_anatomy.c.position
-        ),
-        *words("backbone", schema.arm.c.backbone, schema.arm.c.position),
-        *words("approach", schema.arm.c.approach, schema.arm.c.position),
-        *words("n_images", schema.dataset.c.n_images),
-        *words("value", schema.evaluation.c.notation, schema.evaluation.c.position),
+def _holding(entries: Sequence[Entry], words: str | None) -> Sequence[Entry]:
+    """Studies with every word, first those that are called by it."""
+    sought = folded(words or "").split()
+    if not sought:
+        return entries
+    named = [entry for entry in entries if all(word in entry.named for word in sought)]
+    keys = {entry.line.key for entry in named}
+    others = (entry for entry in entries if entry.line.key not in keys)
+    return named + [
+        entry
+        for entry in others
+        if all(word in entry.said or word in entry.named for word in sought)
     ]
 
 
-def show(connection: Connection, key: str) -> StudyPage:
-    """Everything that is stored of one study.
+def _fitting(entries: Iterable[Entry], wanted: StudyFilter) -> Iterator[_Fit]:
+    asked = [(name, word) for name in READ if (word := getattr(wanted, name))]
+    nothing = not asked and not wanted.backbone and wanted.n_min is None and wanted.n_max is None
+    for entry in entries:
+        if not _between(wanted.year_min, entry.line.year, wanted.year_max):
+            continue
+        readings = entry.readings if nothing else [
+            reading for reading in entry.readings
+            if all(word in getattr(reading, name) for name, word in asked)
+            and _fits(reading, wanted)
+        ]  # fmt: skip
+        if readings or nothing:
+            yield _Fit(entry, readings)
 
-    Raises
-    ------
-    StudyNotFoundError
-        No study has this key.
-    """
-    row = connection.execute(select(schema.study).where(schema.study.c.key == key)).mappings()
-    if (study := row.first()) is None:
-        raise StudyNotFoundError(_not_found(connection, key))
-    authors = select(schema.study_author.c.name).where(schema.study_author.c.study == key)
-    names = ("key", "title", "year", "venue", "doi", "pmid", "abstract")
-    return StudyPage(
-        **{name: study[name] for name in names},
-        authors=tuple(connection.scalars(authors.order_by(schema.study_author.c.position))),
-        extractions=_extractions(connection, key),
+
+def _fits(reading: Reading, wanted: StudyFilter) -> bool:
+    backbone = wanted.backbone
+    named = not backbone or backbone in reading.backbone or backbone in reading.family
+    return named and _between(wanted.n_min, reading.n_images, wanted.n_max)
+
+
+def _between(low: int | None, value: int | None, high: int | None) -> bool:
+    if low is None and high is None:
+        return True
+    return value is not None and (low is None or low <= value) and (high is None or value <= high)
+
+
+def _facets(entries: Sequence[Entry], wanted: StudyFilter, fits: Sequence[_Fit]) -> Iterator[Facet]:
+    """Choices of each kind, counted as if none of its kind were made yet."""
+    for name in READ:
+        freed = wanted.model_copy(update={name: None})
+        counted = fits if freed == wanted else _fitting(entries, freed)
+        counts: Counter[str] = Counter()
+        for fit in counted:
+            counts.update({word for reading in fit.readings for word in getattr(reading, name)})
+        yield Facet(name=name, values=tuple(_ordered(name, counts)))
+    freed = wanted.model_copy(update={"year_min": None, "year_max": None})
+    years = Counter(
+        fit.entry.line.year for fit in (fits if freed == wanted else _fitting(entries, freed))
+    )
+    known = sorted((year for year in years if year is not None), reverse=True)
+    yield Facet(
+        name="year", values=tuple(FacetValue(key=str(year), n=years[year]) for year in known)
     )
 
 
-def _not_found(connection: Connection, key: str) -> str:
-    stem = f"{key.partition('-')[0][:3].lower()}%"
-    near = select(schema.study.c.key).where(schema.study.c.key.like(stem)).limit(2000)
-    close = difflib.get_close_matches(key.lower(), list(connection.scalars(near)), n=4, cutoff=0.4)
-    hint = f"did you mean {', '.join(close)}? " if close else ""
-    return (
-        f"there is no study {key!r}: {hint}evtl studies --words TEXT looks for titles and authors"
-    )
+def _ordered(name: str, counts: Counter[str]) -> Iterator[FacetValue]:
+    """Words of a tree as it stands, others by their number."""
+    tree = {"modality": MODALITY, "anatomy": ANATOMY}.get(name)
+    if tree is None:
+        for key, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
+            yield FacetValue(key=key, n=n)
+        return
+    for key in _in_tree(tree):
+        if counts[key]:
+            yield FacetValue(key=key, n=counts[key], depth=len(tree.path(key)) - 1)
 
 
-def _extractions(connection: Connection, key: str) -> tuple[ExtractionPage, ...]:
-    facts: dict[str, list[Fact]] = defaultdict(list)
-    query = text(
-        "SELECT review, field, value, printed, column_name, locator_table FROM fact "
-        "WHERE study = :key ORDER BY review, field, position"
-    )
-    for review, field, value, printed, column, table in connection.execute(query, {"key": key}):
-        fact = Fact(field=field, value=value, printed=printed, column=column, table=table)
-        facts[review].append(fact)
-    table = schema.extraction
-    rows = connection.execute(select(table).where(table.c.study == key).order_by(table.c.id))
-    return tuple(
-        ExtractionPage(
-            review=row["review"],
-            status=row["status"],
-            locator=f"{row['locator_table']}, row {row['position']}: {row['row_label']}",
-            reference=f"printed {row['ref_printed'] or '-'}, resolved {row['ref'] or '-'}",
-            reading=row["reading"],
-            note=row["note"],
-            facts=tuple(facts[row["review"]]),
-        )
-        for row in rows.mappings()
-    )
+def _in_tree(tree: Vocabulary) -> list[str]:
+    """Every term right before its narrower ones, in the order of the vocabulary."""
+    places = {term.key: place for place, term in enumerate(tree.terms)}
+    return sorted(places, key=lambda key: [places[step] for step in reversed(tree.path(key))])
 
 
 def counts(connection: Connection) -> dict[str, int]:

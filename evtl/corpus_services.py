@@ -11,12 +11,13 @@ from evidence.catalogue import CATALOGUE
 from evidence.disagreements import DisagreementRecord, concerning, same_study, stored
 from evidence.errors import EvidenceError
 from evidence.imports import Search
-from evidence.listing import Listing, StudyFilter, StudyPage
+from evidence.listing import Listing, StudyFilter
 from evidence.records import ChangeSet, Corpus, Imported, Record, Release, RowChange, TaskProfile
 from evidence.reproduce import Reproduction, printed_figures
 from evidence.reproduce import reproduce as recompute
 from evidence.ris import write as write_ris
 from evidence.store import Store
+from evidence.study_page import StudyPage, show
 from evidence.vocabulary import ANATOMY, MODALITY
 from recommender.errors import RecommendationError
 
@@ -222,22 +223,34 @@ def disagreements(modality: str | None) -> Disagreements:
     return Disagreements(concerning(found, modality), concerning(of_studies, modality))
 
 
+def resolved(wanted: StudyFilter) -> StudyFilter:
+    """What is asked of studies, modality and anatomy as people type them made keys.
+
+    Raises
+    ------
+    UnknownTermError
+        A word is in no vocabulary.
+    """
+    terms = {
+        "modality": MODALITY.resolve(wanted.modality) if wanted.modality else None,
+        "anatomy": ANATOMY.resolve(wanted.anatomy) if wanted.anatomy else None,
+    }
+    return wanted.model_copy(update=terms)
+
+
 def studies(wanted: StudyFilter) -> Listing:
     """Studies that fit; modality and anatomy as people type them.
 
     Raises
     ------
     UnknownTermError
-        A word is in no vocabulary, or no review or backbone is called so.
+        A word is in no vocabulary, or no review, backbone or family is called so.
     EvidenceError
-        No number of images is in the range.
+        No number of images, or no year, is in the range.
     """
-    changes_ = {
-        "modality": MODALITY.resolve(wanted.modality) if wanted.modality else None,
-        "anatomy": ANATOMY.resolve(wanted.anatomy) if wanted.anatomy else None,
-    }
+    asked = resolved(wanted)
     with Store().connect() as connection:
-        return listing.find(connection, wanted.model_copy(update=changes_))
+        return listing.find(connection, asked)
 
 
 @dataclass(frozen=True)
@@ -252,7 +265,7 @@ def study(key: str) -> StudyShown:
     """Everything that is stored of one study."""
     store = Store()
     with store.connect() as connection:
-        page = listing.show(connection, key)
+        page = show(connection, key)
         arms = queries.arms(connection, study=key)
     return StudyShown(page, same_study(arms))
 

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from evidence.disagreements import DisagreementRecord
-from evidence.listing import ExtractionPage, Fact, Listing, StudyLine
+from evidence.listing import Listing
 from evidence.questions import Answer
 from evidence.reproduce import Reproduction
+from evidence.shelf import StudyLine
+from evidence.study_page import ExtractionPage, Fact
 from evtl.corpus_services import Disagreements, StudyShown
 from evtl.page import coloured
 from evtl.render import Format, answer, printable, table, wrapped
@@ -17,9 +19,10 @@ COLOURS = {"agrees": "green", "differs": "red", "contradicts": "yellow", "not_an
 
 
 def listing(found: Listing, form: Format) -> str:
-    """Studies in rows."""
-    rows = tuple(tuple(line.model_dump().values()) for line in found.studies)
-    return answer(Answer(tuple(StudyLine.model_fields), rows, truncated=False), form)
+    """Studies in rows; titles would make a table of text too wide."""
+    columns = [name for name in StudyLine.model_fields if (name, form) != ("title", Format.table)]
+    rows = tuple(tuple(getattr(line, name) for name in columns) for line in found.studies)
+    return answer(Answer(tuple(columns), rows, truncated=False), form)
 
 
 def study(shown: StudyShown, form: Format) -> str:

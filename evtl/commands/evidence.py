@@ -23,11 +23,14 @@ def studies(
     modality: Annotated[str | None, typer.Option(help="And narrower modalities.")] = None,
     anatomy: Annotated[str | None, typer.Option(help="And narrower anatomy.")] = None,
     backbone: Annotated[str | None, typer.Option(help="Backbone or family.")] = None,
+    family: Annotated[str | None, typer.Option(help="Family of the backbone.")] = None,
     approach: Annotated[str | None, typer.Option(help="e.g. feature_extractor.")] = None,
     review: Annotated[str | None, typer.Option(help="Only studies of this review.")] = None,
-    words: Annotated[str | None, typer.Option(help="In title, authors or key.")] = None,
+    words: Annotated[str | None, typer.Option(help="All of them, in what is known of it.")] = None,
     n_min: Annotated[int | None, typer.Option(help="At least so many images.")] = None,
     n_max: Annotated[int | None, typer.Option(help="At most so many images.")] = None,
+    year_min: Annotated[int | None, typer.Option(help="Of this year or later.")] = None,
+    year_max: Annotated[int | None, typer.Option(help="Of this year or earlier.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Studies to show, newest first.")] = 50,
     everything: Annotated[bool, typer.Option("--all", help="Show all of them.")] = False,
     form: FormatOption = Format.table,
@@ -41,9 +44,9 @@ def studies(
         show(render.study(shown, form))
         return
     asked = {
-        "modality": modality, "anatomy": anatomy, "backbone": backbone, "approach": approach,
-        "review": review, "words": words, "n_min": n_min, "n_max": n_max,
-        "limit": None if everything else limit,
+        "modality": modality, "anatomy": anatomy, "backbone": backbone, "family": family,
+        "approach": approach, "review": review, "words": words, "n_min": n_min, "n_max": n_max,
+        "year_min": year_min, "year_max": year_max, "limit": None if everything else limit,
     }  # fmt: skip
     try:
         wanted = StudyFilter.model_validate(asked)

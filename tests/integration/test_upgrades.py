@@ -10,9 +10,9 @@ import pytest
 from evidence import changes, export
 from evidence.changes import Reason
 from evidence.imports import Search, import_file
-from evidence.listing import show
 from evidence.shipped import FILES, shipped
 from evidence.store import Store
+from evidence.study_page import show
 
 WHY = Reason("anna", "first search", "import")
 RIS = """TY  - JOUR

@@ -237,3 +237,18 @@ def _named(lines: Mapping[str, Sequence[Line]], key: str) -> dict[str, list[Line
         name: [Line(line.file, line.line, named(line.row)) for line in own]
         for name, own in lines.items()
     }
+
+
+class Known(Record):
+    """Names that an extraction may point to: backbones, and reviews of one's own."""
+
+    backbones: tuple[str, ...]
+    reviews: tuple[str, ...]
+
+
+def known_names(connection: Connection) -> Known:
+    """Names of the store that a person may choose from."""
+    backbones = select(schema.backbone.c.name).order_by(schema.backbone.c.name)
+    own = select(schema.review.c.key).where(schema.review.c.review_type == "living")
+    reviews = {OWN_REVIEW, *connection.scalars(own)}
+    return Known(backbones=tuple(connection.scalars(backbones)), reviews=tuple(sorted(reviews)))

@@ -1,6 +1,7 @@
 """Use cases of those who look at what was changed."""
 
-from evidence import history
+from evidence import history, releases
+from evidence.errors import EvidenceError
 from evidence.history import ChangedRows, History
 from evidence.store import Store
 
@@ -15,3 +16,23 @@ def change_rows(number: int, first: int, most: int) -> ChangedRows:
     """Rows of a change set, before and after."""
     with Store().connect() as connection:
         return history.changed_rows(connection, number, first, most)
+
+
+def states(before: str, after: str) -> tuple[str, ...]:
+    """What two states hold, in words that name them in every store.
+
+    Raises
+    ------
+    EvidenceError
+        There is no such release; the message lists those that are.
+    """
+    store = Store()
+    with store.connect() as connection:
+        known = {each.tag: each.digest for each in releases.releases(connection)}
+        known[releases.NOW] = history.state(connection)
+    for tag in (before, after):
+        if tag not in known:
+            names = ", ".join(name for name in known if name != releases.NOW) or "none yet"
+            msg = f"there is no release {tag[:80]!r}; there are: {names} (and {releases.NOW!r})"
+            raise EvidenceError(msg)
+    return (store.url.render_as_string(), known[before], known[after])

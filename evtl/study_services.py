@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from evidence import study_entry
 from evidence.changes import Reason
 from evidence.store import Store
-from evidence.study_entry import Entered, StudyCells
+from evidence.study_entry import Entered, Known, StudyCells
 from evtl.corpus_services import actor
 
 
@@ -55,3 +55,9 @@ def correct_study(key: str, typed: Typed, seen: str) -> Entered:
     """
     reason = Reason(actor(typed.by), typed.reason.strip(), "correction")
     return study_entry.correct(Store(), key, typed.cells, seen, reason, dry_run=typed.dry_run)
+
+
+def known_names() -> Known:
+    """Backbones and own reviews that a form may suggest."""
+    with Store().connect() as connection:
+        return study_entry.known_names(connection)

@@ -12,13 +12,19 @@ from evtl.web.settings import Settings
 COOKIE = "evtl_session"
 #: Name of the word that only pages of a session know, as a form carries it.
 WORD = "csrf"
+#: Where a session keeps the number of the change set that it stored last.
+STORED = "stored"
 
 
 class Visitor(NamedTuple):
-    """What a page knows of who looks at it: the word its forms carry, and what may be changed."""
+    """What a page knows of who looks at it: the word its forms carry, and what may be changed.
+
+    `stored` is the change set that was just stored; it is told once.
+    """
 
     csrf: str
     signed_in: bool
+    stored: int | None = None
 
 
 def visitor(request: Request) -> Visitor:
@@ -26,7 +32,7 @@ def visitor(request: Request) -> Visitor:
     if "session" not in request.scope:
         return Visitor("", signed_in=False)
     word = request.session.setdefault(WORD, secrets.token_urlsafe(24))
-    return Visitor(word, is_signed_in(request))
+    return Visitor(word, is_signed_in(request), request.session.pop(STORED, None))
 
 
 def session_key(token: str) -> str:

@@ -1,8 +1,9 @@
 """Images and what a user asked for -> the plan that is carried out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from evidence.vocabulary import Approach, Head
 from evtl.asking import TaskOptions, explain_invalid, question
 from recommender.errors import RecommendationError
 from recommender.plan import BLOCKS, TrainingPlan
+from recommender.records import Recommendation
 
 if TYPE_CHECKING:  # torch must not be imported to recommend
     from trainer.images import ImageSet
@@ -76,25 +78,52 @@ def training_plan(
     """
     corpus = queries.corpus(Store())
     if planned is None:
-        plan = _recommended(images, options, wishes, corpus)
+        plan = _answer(images, options, wishes, corpus).plan
     elif options != TaskOptions():
         msg = "--plan already holds the task: leave out --modality, --anatomy, --classes, ..."
         raise RecommendationError(msg)
     else:
         plan = _for_these(images, planned)
     changes, notes = _named(wishes, corpus)
-    fields = plan.model_dump() | _as_asked(plan, wishes) | wishes.fields() | changes
+    learned = {"target": images.target, "order": images.order}
+    plan = as_asked(plan, wishes, changes | learned)
+    return plan, (*notes, *_idle(plan, wishes))
+
+
+def outlined(options: TaskOptions, wishes: Wishes) -> tuple[TrainingPlan, float | None]:
+    """The plan before any image is read, and the seconds that it is predicted to take, if known.
+
+    Raises
+    ------
+    EvtlError
+        The options contradict each other.
+    """
+    found = _answer(None, options, wishes, queries.corpus(Store()))
+    plan = as_asked(found.plan, wishes)
+    is_first = wishes == Wishes() and bool(found.ranking)
+    return plan, found.ranking[0].cost.seconds if is_first else None
+
+
+def as_asked(
+    plan: TrainingPlan, wishes: Wishes, changes: Mapping[str, Any] = MappingProxyType({})
+) -> TrainingPlan:
+    """The plan with what a person asked for, and other changes to its fields.
+
+    Raises
+    ------
+    RecommendationError
+        A wish is out of range or contradicts another, or the plan.
+    """
+    fields = plan.model_dump() | _with_approach(plan, wishes) | wishes.fields() | dict(changes)
     try:
-        learned = {"target": images.target, "order": images.order}
-        plan = TrainingPlan.model_validate(fields | learned)
-        return plan, (*notes, *_idle(plan, wishes))
+        return TrainingPlan.model_validate(fields)
     except ValidationError as error:
         raise RecommendationError(explain_invalid(error)) from error
 
 
-def _recommended(
-    images: "ImageSet", options: TaskOptions, wishes: Wishes, corpus: Corpus
-) -> TrainingPlan:
+def _answer(
+    images: "ImageSet | None", options: TaskOptions, wishes: Wishes, corpus: Corpus
+) -> Recommendation:
     """The recommendation for what was asked for."""
     from recommender.answering import recommend  # noqa: PLC0415  (numpy only here)
 
@@ -105,7 +134,7 @@ def _recommended(
             raise RecommendationError(msg)
         is_random = wishes.initialisation == "random"
         limited = replace(options, approaches="random" if is_random else approach)
-    return recommend(question(limited, corpus, images), corpus).plan
+    return recommend(question(limited, corpus, images), corpus)
 
 
 def asked_approach(wishes: Wishes) -> Approach | None:
@@ -123,7 +152,7 @@ def asked_approach(wishes: Wishes) -> Approach | None:
     return None
 
 
-def _as_asked(plan: TrainingPlan, wishes: Wishes) -> dict[str, Any]:
+def _with_approach(plan: TrainingPlan, wishes: Wishes) -> dict[str, Any]:
     """Approach, head and what goes with them where they are not those of the plan."""
     approach = asked_approach(wishes) or plan.approach
     hybrid = approach == "feature_extractor_hybrid"

@@ -336,17 +336,34 @@ def read_plan(path: Path) -> TrainingPlan:
         The file is missing, no JSON, or a field is unknown or out of range.
     """
     try:
-        return TrainingPlan.model_validate_json(path.read_text(encoding="utf-8"))
+        return parse_plan(path.read_text(encoding="utf-8"), f"plan {path}")
     except OSError as error:
         msg = f"plan {path}: {error.strerror}"
         raise RecommendationError(msg) from error
     except UnicodeDecodeError as error:
         msg = f"plan {path} is no UTF-8 text"
         raise RecommendationError(msg) from error
+
+
+def parse_plan(text: str, name: str) -> TrainingPlan:
+    """A plan from JSON, edited or not.
+
+    Parameters
+    ----------
+    name : str
+        What the plan is called where it is not valid.
+
+    Raises
+    ------
+    RecommendationError
+        It is no JSON, or a field is unknown or out of range.
+    """
+    try:
+        return TrainingPlan.model_validate_json(text)
     except ValidationError as error:
         lines = (
             f"  {'.'.join(map(str, detail['loc'])) or 'plan'}: {detail['msg']}"
             f"; found {json.dumps(detail['input'], default=str)[:80]}"
             for detail in error.errors()
         )
-        raise RecommendationError("\n".join([f"plan {path} is not valid:", *lines])) from error
+        raise RecommendationError("\n".join([f"{name} is not valid:", *lines])) from error

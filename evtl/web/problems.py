@@ -24,11 +24,19 @@ from evidence.errors import (
     StudyNotFoundError,
 )
 from evidence.records import Record
+from evtl.jobs.queue import BusyError, RunNotFoundError
+from evtl.run_services import RunFileError
 from evtl.web.pages import page
 
 LOG = logging.getLogger("evtl.web")
 #: Errors of evtl that are not the asker's input, by the status that says so.
-STATUS: dict[type[EvtlError], int] = {StudyNotFoundError: 404, StudyChangedError: 409}
+STATUS: dict[type[EvtlError], int] = {
+    StudyNotFoundError: 404,
+    RunNotFoundError: 404,
+    RunFileError: 404,
+    StudyChangedError: 409,
+    BusyError: 409,
+}
 #: Characters of one answer's detail.
 MOST_SAID = 4000
 

@@ -1,0 +1,93 @@
+"""Use cases of those who train without a terminal: ask for a training, cancel it, go on with it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from evtl.jobs.locks import is_taken
+from evtl.jobs.queue import BusyError, Queue, not_found
+from evtl.jobs.records import Wanted
+from evtl.planning import as_asked, outlined
+from recommender.plan import TrainingPlan
+
+#: Images of a plan that is only checked, where nobody said how many there are.
+SOME_IMAGES = 1000
+
+
+def start(
+    runs: Path, wanted: Wanted, plan: TrainingPlan | None = None, n_images: int | None = None
+) -> str:
+    """Ask for a training; returns the name of its run.
+
+    What can be refused is refused at once, before any image is read.
+
+    Parameters
+    ----------
+    plan : TrainingPlan or None
+        Carried out instead of what is recommended.
+    n_images : int or None
+        Images that there are said to be, by which it is predicted how long it takes.
+
+    Raises
+    ------
+    EvtlError
+        Task, plan or wishes contradict each other, too many trainings wait, or the disk does not
+        allow it.
+    """
+    if plan is not None:
+        as_asked(plan, wanted.wishes)
+        return Queue(runs).add(wanted, plan).run.name
+    said = wanted.options.n_images or n_images
+    _, seconds = outlined(replace(wanted.options, n_images=said or SOME_IMAGES), wanted.wishes)
+    predicted = wanted.model_copy(update={"predicted_s": seconds if said else None})
+    return Queue(runs).add(predicted).run.name
+
+
+def cancel(runs: Path, run: str) -> None:
+    """Have a training end, or not begin.
+
+    Raises
+    ------
+    EvtlError
+        There is none of this name that was asked for here, it has ended, or the disk does not
+        allow it.
+    """
+    job = Queue(runs).job(run)
+    if not job.path.is_dir():
+        if not job.is_begun:
+            raise not_found(run)
+        msg = f"{run} was not started here: end its own process"
+        raise BusyError(msg)
+    job.cancel()
+
+
+def resume(runs: Path, run: str, data_root: Path | None) -> None:
+    """Go on with a training that was stopped.
+
+    Parameters
+    ----------
+    data_root : pathlib.Path or None
+        Folder in which its images have to be.
+
+    Raises
+    ------
+    EvtlError
+        There is none of this name, it is not stopped, its images are elsewhere, too many wait, or
+        the disk does not allow it.
+    """
+    job = Queue(runs).job(run)
+    if not job.path.is_dir() and not job.is_begun:
+        raise not_found(run)
+    if is_taken(job.run / ".lock"):
+        msg = f"another process works on {run}; wait until it ends"
+        raise BusyError(msg)
+    if not job.path.is_dir() and job.result().get("status") == "finished":
+        msg = f"{run} is finished; there is nothing to go on with"
+        raise BusyError(msg)
+    data = job.data
+    if data_root is None or data is None or not data.resolve().is_relative_to(data_root.resolve()):
+        msg = (
+            f"the images of {run} are not below the folder that may be read here; go on with it "
+            "on the command line: evtl train --resume RUN"
+        )
+        raise BusyError(msg)
+    Queue(runs).resume(run)

@@ -33,6 +33,11 @@ def backbones(family: str | None = None) -> "tuple[BackboneCard, ...]":
     return tuple(each for each in found if wanted in {None, plain(each.family)})
 
 
+def trainable() -> tuple[str, ...]:
+    """Names of the backbones of the store that a library carries out."""
+    return tuple(each.name for each in queries.corpus(Store()).backbones if each.library)
+
+
 def backbone(name: str) -> "BackboneCard":
     """One backbone of the store, or any timm model, with everything that is known of it."""
     from trainer.cards import card  # noqa: PLC0415  (torch only here)

@@ -6,6 +6,9 @@ from pathlib import Path, PurePosixPath
 
 from evidence.errors import EvtlError
 
+#: Folders that are listed.
+MOST_FOLDERS = 200
+
 
 class OutsideError(EvtlError):
     """A name is of nothing below the folder that may be read; what lies elsewhere is not told."""
@@ -51,6 +54,18 @@ def contained(root: Path, text: str) -> Path:
             msg = f"{text or 'this folder'}: the link {link.name} leads elsewhere; remove it"
             raise OutsideError(msg)
     return found
+
+
+def folders(root: Path) -> tuple[str, ...]:
+    """Folders below the root that may be named, as far as a list of them is of use.
+
+    Folders within these are not told: those of a set of images are its classes.
+    """
+    try:
+        found = (each.name for each in root.iterdir() if each.is_dir() and not each.is_symlink())
+        return tuple(sorted(name for name in found if not name.startswith(".")))[:MOST_FOLDERS]
+    except OSError:
+        return ()
 
 
 def _links(folder: Path) -> Iterator[Path]:

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from evtl.web.run_words import RUN_FILTERS
 from evtl.web.sessions import visitor
 from evtl.web.words import FILTERS
 
@@ -46,7 +47,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals |= {"menu": MENU, "static": static, "version": version("evtl")}
-    made.filters |= FILTERS
+    made.filters |= FILTERS | RUN_FILTERS
     return made
 
 

@@ -1,0 +1,84 @@
+"""Filters of the templates of runs: states, stages, durations and files as people read them."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from evtl.run_records import Snapshot
+
+#: Characters of a reason in a list.
+SHORT = 160
+_STAGES = {
+    "start": "Starting",
+    "images": "Reading images",
+    "features": "Extracting features",
+    "training": "Training",
+    "copies": "Making changed copies",
+    "splits": "Further splits",
+}
+_FILES = {
+    "model.safetensors": "the network, and its head where that is a linear layer",
+    "head.skops": "the classifier on its features",
+    "model.onnx": "images in, probabilities out, for other software; made when first asked for, "
+    "which takes a minute",
+    "MODEL_CARD.md": "what the model is for, and how good it is",
+    "report.html": "all of it to look at",
+    "plan.json": "carry it out again: evtl train DATA --plan plan.json",
+    "result.json": "every number of this page",
+    "history.jsonl": "a line per epoch, or per setting that was tried",
+}
+_WORDS = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "ece": "calibration error"}
+
+
+def told(now: Snapshot) -> str:
+    """What a run that is not over is doing, as a sentence."""
+    if now.state == "waiting":
+        return f"It waits, number {now.place} in the queue." if now.place else "It waits."
+    said = {"running": "It runs.", "cancelling": "It is being cancelled."}
+    return said.get(now.state, "Its process ended; it will be gone on with.")
+
+
+def stage(name: str) -> str:
+    """A stage as a person calls it."""
+    return _STAGES.get(name, name[:1].upper() + name[1:].replace("_", " "))
+
+
+def duration(seconds: float) -> str:
+    """A time as a person says it: seconds to a minute and a half, minutes to an hour and a half."""
+    if round(seconds) < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def instant(text: str) -> str:
+    """An instant to the minute, in UTC."""
+    try:
+        return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M}"
+    except ValueError:
+        return text[:16] or "-"
+
+
+def shortened(text: str) -> str:
+    """The beginning of a long reason."""
+    return text if len(text) <= SHORT else f"{text[:SHORT]}…"
+
+
+def metric(name: str) -> str:
+    """A metric as people write it."""
+    return _WORDS.get(name, name.replace("_", " "))
+
+
+def metric_names(metrics: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """Every metric of any part, in their order."""
+    return list(dict.fromkeys(name for values in metrics.values() for name in values))
+
+
+def about_file(name: str) -> str:
+    """What a file of a run is."""
+    return _FILES.get(name, "")
+
+
+RUN_FILTERS: dict[str, Callable[..., Any]] = {
+    each.__name__: each
+    for each in (told, stage, duration, instant, shortened, metric, metric_names, about_file)
+}

@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, delete, insert, select, true
+from sqlalchemy import Column, ColumnElement, Connection, Select, delete, func, insert, select, true
 
 from evidence import schema
 from evidence.controlled import controlled, shipped_runs
@@ -19,6 +19,7 @@ from evidence.records import (
     RunRecord,
     Study,
 )
+from evidence.schema_living import change_set
 from evidence.schema_runs import run, run_metric
 from evidence.store import Store
 
@@ -30,6 +31,44 @@ def corpus(store: Store) -> Corpus:
     """Everything that a recommendation rests on, in one read."""
     with store.connect() as connection:
         return corpus_from(connection, store.connect)
+
+
+class State(NamedTuple):
+    """What differs between two states of a store on which a recommendation may differ.
+
+    Attributes
+    ----------
+    digest : str
+        Of the shipped corpus that was loaded.
+    change_set, changed_at : int or None, str or None
+        The last change; none is ever altered or taken away.
+    n_runs, n_finished, seconds, started_at : int, int, float, str or None
+        Of our own trainings; one that failed may be replaced by how it ended.
+    """
+
+    digest: str | None
+    change_set: int | None
+    changed_at: str | None
+    n_runs: int
+    n_finished: int
+    seconds: float | None
+    started_at: str | None
+
+
+_STATE = select(
+    select(schema.corpus.c.digest).scalar_subquery(),
+    select(func.max(change_set.c.id)).scalar_subquery(),
+    select(func.max(change_set.c.at)).scalar_subquery(),
+    func.count(run.c.run_id),
+    func.count(run.c.run_id).filter(run.c.status == "finished"),
+    func.sum(run.c.seconds),
+    func.max(run.c.started_at),
+)
+
+
+def state(connection: Connection) -> State:
+    """The state of a store, in one small query."""
+    return State(*connection.execute(_STATE).one())
 
 
 def corpus_from(connection: Connection, connect: Connect) -> Corpus:

@@ -11,10 +11,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 import platformdirs
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -28,6 +29,8 @@ HEAD = "0007"
 BUSY_TIMEOUT_S = 60.0
 #: Names the lock that writers of one PostgreSQL database take in turn.
 WRITER_LOCK = 7_316_017
+#: Connections that a store which stays open keeps.
+KEPT_OPEN = 4
 
 
 def database_url() -> str | URL:
@@ -50,6 +53,8 @@ class Store:
     ----------
     url : str or None
         SQLAlchemy URL of an SQLite file or a PostgreSQL database; None for `database_url`.
+    stays_open : bool
+        Keep connections open between two uses: a server asks often, a command once or twice.
 
     Attributes
     ----------
@@ -64,16 +69,31 @@ class Store:
         evtl.
     """
 
-    def __init__(self, url: str | URL | None = None) -> None:
+    def __init__(self, url: str | URL | None = None, *, stays_open: bool = False) -> None:
         self.url = _parsed(url or database_url())
         self.dialect = self.url.get_backend_name()
-        self.engine = _engine(self.url)
+        self.engine = _engine(self.url, stays_open=stays_open)
         self._make_ready()
+        self._opened_in = self._file()
 
     @property
     def path(self) -> Path:
         """The file of an SQLite store."""
         return Path(str(self.url.database))
+
+    @property
+    def is_there(self) -> bool:
+        """Whether an SQLite store is still in the file that it was opened in."""
+        return self._file() == self._opened_in
+
+    def _file(self) -> tuple[int, int] | None:
+        if self.dialect != "sqlite":
+            return None
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -157,6 +177,28 @@ class Store:
             raise EvidenceError(msg) from error
 
 
+_open: dict[str, Store] = {}
+_opening = Lock()
+
+
+def opened() -> Store:
+    """The store of `database_url`, which this process opens once and keeps open.
+
+    Raises
+    ------
+    EvidenceError
+        As for `Store`.
+    """
+    url = str(database_url())
+    with _opening:
+        if url not in _open or not _open[url].is_there:
+            for other in _open.values():
+                other.engine.dispose()
+            _open.clear()
+            _open[url] = Store(stays_open=True)
+        return _open[url]
+
+
 def take_turn(connection: Connection) -> None:
     """Wait until no other writer of a PostgreSQL database is at work; SQLite does so itself."""
     if connection.dialect.name == "postgresql":
@@ -195,15 +237,17 @@ def _parsed(url: str | URL) -> URL:
     raise EvidenceError(msg)
 
 
-def _engine(url: URL, *, foreign_keys: bool = True) -> Engine:
-    """Engine without a pool: a command asks once or twice.
+def _engine(url: URL, *, foreign_keys: bool = True, stays_open: bool = False) -> Engine:
+    """Engine without a pool unless it is to stay open.
 
     On SQLite transactions are begun by us, so that a writer holds its lock from the first read on
     and tables are changed within a transaction.
     """
     if url.get_backend_name() == "postgresql":
-        return _postgres_engine(url)
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S})
+        return _postgres_engine(url, stays_open=stays_open)
+    engine = create_engine(
+        url, connect_args={"timeout": BUSY_TIMEOUT_S}, **_pool(stays_open=stays_open)
+    )
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: Any) -> None:
@@ -218,9 +262,20 @@ def _engine(url: URL, *, foreign_keys: bool = True) -> Engine:
     return engine
 
 
-def _postgres_engine(url: URL) -> Engine:
+def _pool(*, stays_open: bool) -> dict[str, Any]:
+    """How connections are kept: none, or a few, and for as many more as are asked for at once."""
+    if stays_open:
+        return {"poolclass": QueuePool, "pool_size": KEPT_OPEN, "max_overflow": -1}
+    return {"poolclass": NullPool}
+
+
+def _postgres_engine(url: URL, *, stays_open: bool) -> Engine:
+    # A server that was restarted has ended the connections to it.
+    alive = {"pool_pre_ping": True} if stays_open else {}
     try:
-        return create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 10})
+        return create_engine(
+            url, connect_args={"connect_timeout": 10}, **_pool(stays_open=stays_open), **alive
+        )
     except ModuleNotFoundError as error:
         msg = f"PostgreSQL needs {error.name}: install the extra, pip install 'evtl[postgres]'"
         raise EvidenceError(msg) from error

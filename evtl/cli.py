@@ -84,14 +84,13 @@ def recommend(
     options = TaskOptions(
         modality, n, anatomy, classes, task, augmented_n, goal, candidates, approaches, available
     )
-    found = _answered(options, data, probe)
+    found = _answered(options, data, probe, top)
     from evtl.render_recommendation import recommendation  # noqa: PLC0415
 
     if save is not None:
         services.save_plan(found.plan, save)
     if as_json:
-        shown = found.model_copy(update={"ranking": found.ranking[:top]})
-        typer.echo(shown.model_dump_json(indent=2))
+        typer.echo(found.model_dump_json(indent=2))
     else:
         typer.echo(recommendation(found, top))
         if save is not None:
@@ -127,17 +126,19 @@ def explain(
     show(found.model_dump_json(indent=2) if as_json else render_explanation.explanation(found))
 
 
-def _answered(options: TaskOptions, data: Path | None, probe: float | None) -> "Recommendation":
+def _answered(
+    options: TaskOptions, data: Path | None, probe: float | None, top: int | None = None
+) -> "Recommendation":
     """The answer, with a progress bar where images are tried."""
     if data is None:
         if options.n_images is None:
             msg = "missing: how many images are there? Or name their folder with --data"
             raise typer.BadParameter(msg, param_hint="--n")
-        return services.recommend(options, None, probe)
+        return services.recommend(options, None, probe, top=top)
     from evtl.progress import progress_bar  # noqa: PLC0415  (rich only where a bar is drawn)
 
     with progress_bar() as progress:
-        return services.recommend(options, data, probe, progress)
+        return services.recommend(options, data, probe, progress, top)
 
 
 @app.command()

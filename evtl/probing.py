@@ -36,6 +36,7 @@ def on_images(
     data: Path,
     probe_s: float | None,
     progress: Progress | None,
+    top: int | None = None,
 ) -> Recommendation:
     """Answer with what the images say, after trials on them where seconds are given.
 
@@ -52,7 +53,7 @@ def on_images(
     readable = question(options, corpus, _readable(images, seen))
     asked = replace(readable, data_digest=images.digest)
     if probe_s is None:
-        return _with(recommend(asked, corpus), seen, None)
+        return _with(recommend(asked, corpus, top), seen, None)
     report = probe(
         candidates(asked, corpus), images, probe_s, progress=progress or (lambda *_: None)
     )
@@ -64,7 +65,7 @@ def on_images(
         favoured=_named(decide(report)[0], families) if report.trials else None,
         untried="" if measured else why_nothing(report),
     )
-    return _with(recommend(moved, corpus), seen, report)
+    return _with(recommend(moved, corpus, top), seen, report)
 
 
 def _readable(images: ImageSet, seen: Fingerprint) -> ImageSet:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from evtl import wording
 from evtl.render import table, wrapped
 from evtl.render_recommendation import recommendation
 from recommender.records import Advice, Recommendation, Setting
@@ -18,19 +19,9 @@ def explanation(found: Recommendation) -> str:
 
 def _derivation(found: Recommendation) -> Iterator[str]:
     d = found.derivation
-    weights = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in d.weights.items())
     yield "How the scores come about"
-    yield wrapped(
-        f"  weights of the parts: {weights}; fitted on data sets that were left out, 0 where a "
-        "part added nothing there. A unit of score was worth "
-        f"{d.points:g} points of AUC. The goal {found.goal} asks {d.price:g} points of ten times "
-        f"the time and {d.memory_price:g} of ten times the memory."
-    )
-    sides = ", ".join(f"{name} {value:g}" for name, value in d.sides.items())
-    yield wrapped(
-        f"  tasks have {d.own:.0%} of each effect to themselves, as far as they are unlike "
-        f"(likeness: {sides})"
-    )
+    yield wrapped(f"  {wording.derivation(found)}")
+    yield wrapped(f"  {wording.likeness(d)}")
     yield "\nControlled comparisons behind the first choice (points, before centring)\n"
     rows = [
         [e.table, e.dataset, e.modality or "", f"{e.likeness:.2f}", f"{e.points:+.3f}"]

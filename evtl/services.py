@@ -3,16 +3,24 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evidence import queries, questions
+from evidence import questions
 from evidence.questions import Answer
 from evidence.store import Store
+from evtl import snapshot
 from evtl.asking import TaskOptions, question
+from evtl.kept import Kept
 from recommender.errors import RecommendationError
 from recommender.plan import TrainingPlan
 from recommender.records import Recommendation
 
 if TYPE_CHECKING:  # torch must not be imported to recommend
+    from recommender.ranking import Question
     from trainer.images import Progress
+
+#: Answers that are kept for those who ask the same, and the most choices that one may hold: all
+#: of them take a hundred times as much memory.
+KEPT, MOST_KEPT = 500, 20
+_answers: "Kept[tuple[snapshot.Key, Question, int], Recommendation]" = Kept(KEPT)
 
 
 def recommend(
@@ -20,6 +28,7 @@ def recommend(
     data: Path | None = None,
     probe_s: float | None = None,
     progress: "Progress | None" = None,
+    top: int | None = None,
 ) -> Recommendation:
     """Answer a question from the store, and from the user's images where they are given.
 
@@ -29,23 +38,28 @@ def recommend(
         Folder of images: what it holds replaces what would be guessed.
     probe_s : float or None
         Seconds in which the first candidates are tried on the images.
+    top : int or None
+        Choices to tell of, at least 1; None for all.
 
     Raises
     ------
     EvtlError
         The options contradict each other or the images, or the images cannot be used.
     """
+    known = snapshot.current()
+    if data is not None:
+        from evtl.probing import on_images  # noqa: PLC0415  (torch only with images)
+
+        return on_images(options, known.corpus, data, probe_s, progress, top)
+    if probe_s is not None:
+        msg = "--probe tries candidates on images: name their folder with --data"
+        raise RecommendationError(msg)
     from recommender.answering import recommend as answer  # noqa: PLC0415  (numpy only here)
 
-    corpus = queries.corpus(Store())
-    if data is None:
-        if probe_s is not None:
-            msg = "--probe tries candidates on images: name their folder with --data"
-            raise RecommendationError(msg)
-        return answer(question(options, corpus), corpus)
-    from evtl.probing import on_images  # noqa: PLC0415  (torch only with images)
-
-    return on_images(options, corpus, data, probe_s, progress)
+    asked = question(options, known.corpus)
+    if top is None or top > MOST_KEPT:
+        return answer(asked, known.corpus, top)
+    return _answers.get((known.key, asked, top), lambda: answer(asked, known.corpus, top))
 
 
 def save_plan(plan: TrainingPlan, path: Path) -> None:

@@ -30,7 +30,7 @@ from recommender.records import (
 GOALS: tuple[Goal, ...] = ("accuracy", "balanced", "cost")
 
 
-def recommend(question: Question, corpus: Corpus) -> Recommendation:
+def recommend(question: Question, corpus: Corpus, top: int | None = None) -> Recommendation:
     """Rank every configuration that can be carried out and is asked for.
 
     Parameters
@@ -38,11 +38,13 @@ def recommend(question: Question, corpus: Corpus) -> Recommendation:
     question : Question
     corpus : Corpus
         Arms, claims, backbones, controlled results and runs; their order does not matter.
+    top : int or None
+        Choices to tell of, of all that are ranked; at least 1. None for all.
 
     Returns
     -------
     Recommendation
-        Every candidate, best first; ties go to the cheaper, then to the name.
+        Candidates, best first; ties go to the cheaper, then to the name.
 
     Raises
     ------
@@ -51,7 +53,7 @@ def recommend(question: Question, corpus: Corpus) -> Recommendation:
     """
     evidence = gather(question, corpus)
     literature, ranked = evidence.literature, order(evidence, question.goal)
-    choices, second = _choices(evidence, ranked), _runner_up(evidence, ranked)
+    choices, second = _choices(evidence, ranked[:top]), _runner_up(evidence, ranked)
     best, chosen = choices[0], evidence.candidates[ranked[0]]
     advice = advise(
         question.profile,
@@ -67,6 +69,7 @@ def recommend(question: Question, corpus: Corpus) -> Recommendation:
         profile=question.profile,
         goal=question.goal,
         ranking=choices,
+        n_choices=len(ranked),
         runner_up=second,
         alternatives=_alternatives(evidence, ranked[0]),
         plan=_plan(evidence, ranked, best, advice),

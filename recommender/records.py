@@ -296,6 +296,7 @@ class Derivation(Record):
 class Recommendation(Record):
     """The whole answer; `corpus_digest` says on which corpus it rests.
 
+    `ranking` holds the best of the `n_choices` configurations that were ranked, or all of them;
     `fingerprint` and `probe` are what was seen of and measured on the user's images.
     """
 
@@ -303,6 +304,7 @@ class Recommendation(Record):
     profile: TaskProfile
     goal: Goal
     ranking: tuple[Choice, ...]
+    n_choices: int
     runner_up: RunnerUp | None
     alternatives: tuple[Alternative, ...]
     plan: TrainingPlan

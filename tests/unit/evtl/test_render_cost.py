@@ -2,7 +2,7 @@
 
 import pytest
 
-from evtl.render_recommendation import judged
+from evtl.wording import judged
 from recommender.cost import Source
 from recommender.records import Cost
 

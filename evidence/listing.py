@@ -12,7 +12,7 @@ from evidence.catalogue import CATALOGUE
 from evidence.errors import EvidenceError, UnknownTermError
 from evidence.records import Record
 from evidence.shelf import Entry, Reading, Shelf, StudyLine, folded, shelf
-from evidence.vocabulary import ANATOMY, MODALITY, Approach, Vocabulary
+from evidence.vocabulary import ANATOMY, MODALITY, Approach
 
 #: Facets of a list that are asked of a reading, in the order in which they are shown.
 READ = ("modality", "anatomy", "family", "approach", "review")
@@ -198,20 +198,22 @@ def _ordered(name: str, counts: Counter[str]) -> Iterator[FacetValue]:
         for key, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
             yield FacetValue(key=key, n=n)
         return
-    for key in _in_tree(tree):
+    for key in tree.in_tree():
         if counts[key]:
             yield FacetValue(key=key, n=counts[key], depth=len(tree.path(key)) - 1)
-
-
-def _in_tree(tree: Vocabulary) -> list[str]:
-    """Every term right before its narrower ones, in the order of the vocabulary."""
-    places = {term.key: place for place, term in enumerate(tree.terms)}
-    return sorted(places, key=lambda key: [places[step] for step in reversed(tree.path(key))])
 
 
 def counts(connection: Connection) -> dict[str, int]:
     """Rows of every table and view that may be asked."""
     return {
         name: int(connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one())
+        for name in CATALOGUE
+    }
+
+
+def columns(connection: Connection) -> dict[str, tuple[str, ...]]:
+    """Columns of every table and view that may be asked, in their order."""
+    return {
+        name: tuple(connection.execute(text(f"SELECT * FROM {name} WHERE 1 = 0")).keys())
         for name in CATALOGUE
     }

@@ -4,6 +4,7 @@ import getpass
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from evidence import changes, export, imports, listing, queries, releases
@@ -16,9 +17,13 @@ from evidence.records import ChangeSet, Corpus, Imported, Record, Release, RowCh
 from evidence.reproduce import Reproduction, printed_figures
 from evidence.reproduce import reproduce as recompute
 from evidence.ris import write as write_ris
-from evidence.store import Store
+from evidence.shelf import Shelf
+from evidence.shelf import shelf as read_shelf
+from evidence.store import Store, opened
 from evidence.study_page import StudyPage, show
 from evidence.vocabulary import ANATOMY, MODALITY
+from evtl import snapshot
+from evtl.kept import Kept
 from recommender.errors import RecommendationError
 
 #: Numbers of images for which two states of the corpus are compared.
@@ -189,7 +194,12 @@ def reproduce(review: str | None) -> tuple[Reproduction, ...]:
     EvidenceError
         The review prints no figures here; the message lists those that do.
     """
-    store = Store()
+    asked = (snapshot.key(), review)
+    return _reproduced.get(asked, lambda: _reproduce(review))
+
+
+def _reproduce(review: str | None) -> tuple[Reproduction, ...]:
+    store = opened()
     with store.connect() as connection:
         figures = printed_figures(connection)
     known = sorted({figure.review for figure in figures})
@@ -215,12 +225,19 @@ def disagreements(modality: str | None) -> Disagreements:
     UnknownTermError
         The modality is no word of the vocabulary.
     """
-    with Store().connect() as connection:
+    all_of_them = _contradicted.get(snapshot.key(), _disagreements)
+    return Disagreements(
+        concerning(all_of_them.found, modality), concerning(all_of_them.of_studies, modality)
+    )
+
+
+def _disagreements() -> Disagreements:
+    with opened().connect() as connection:
         of_studies = same_study(queries.arms(connection))
         found = stored(connection)
     told = {side.study_key for item in found if item.kind == "same_study" for side in item.sides}
     of_studies = tuple(i for i in of_studies if told.isdisjoint(s.study_key for s in i.sides))
-    return Disagreements(concerning(found, modality), concerning(of_studies, modality))
+    return Disagreements(found, of_studies)
 
 
 def resolved(wanted: StudyFilter) -> StudyFilter:
@@ -248,9 +265,17 @@ def studies(wanted: StudyFilter) -> Listing:
     EvidenceError
         No number of images, or no year, is in the range.
     """
-    asked = resolved(wanted)
-    with Store().connect() as connection:
-        return listing.find(connection, asked)
+    return listing.find_on(shelf(), resolved(wanted))
+
+
+def shelf() -> Shelf:
+    """Every study with what it may be asked for, read once for each state of the store."""
+    return _shelves.get(snapshot.key(), _read_shelf)
+
+
+def _read_shelf() -> Shelf:
+    with opened().connect() as connection:
+        return read_shelf(connection)
 
 
 @dataclass(frozen=True)
@@ -262,12 +287,37 @@ class StudyShown:
 
 
 def study(key: str) -> StudyShown:
-    """Everything that is stored of one study."""
-    store = Store()
-    with store.connect() as connection:
+    """Everything that is stored of one study.
+
+    Raises
+    ------
+    StudyNotFoundError
+        No study has this key.
+    """
+    return _studies.get((snapshot.key(), key), lambda: _study(key))
+
+
+def _study(key: str) -> StudyShown:
+    with opened().connect() as connection:
         page = show(connection, key)
         arms = queries.arms(connection, study=key)
     return StudyShown(page, same_study(arms))
+
+
+class Source(Record):
+    """A table or view that may be asked in SQL."""
+
+    name: str
+    line: str
+    columns: tuple[str, ...]
+
+
+@cache
+def catalogue() -> tuple[Source, ...]:
+    """Tables and views that may be asked, with their columns: the same in every store."""
+    with Store().connect() as connection:
+        columns = listing.columns(connection)
+    return tuple(Source(name=n, line=line, columns=columns[n]) for n, line in CATALOGUE.items())
 
 
 def schema() -> tuple[tuple[str, str, int], ...]:
@@ -275,3 +325,10 @@ def schema() -> tuple[tuple[str, str, int], ...]:
     with Store().connect() as connection:
         counts = listing.counts(connection)
     return tuple((name, line, counts[name]) for name, line in CATALOGUE.items())
+
+
+#: Kept for a state of the store: what many ask for, and what takes long.
+_shelves: Kept[snapshot.Key, Shelf] = Kept(1)
+_studies: Kept[tuple[snapshot.Key, str], StudyShown] = Kept(500)
+_reproduced: Kept[tuple[snapshot.Key, str | None], tuple[Reproduction, ...]] = Kept(10)
+_contradicted: Kept[snapshot.Key, Disagreements] = Kept(1)

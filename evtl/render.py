@@ -30,10 +30,11 @@ class Format(StrEnum):
 
 def answer(result: Answer, form: Format) -> str:
     """Rows of a query in the asked format; missing values are empty (JSON: null)."""
-    return whole(_answer(result, form))
+    return whole(written(result, form))
 
 
-def _answer(result: Answer, form: Format) -> str:
+def written(result: Answer, form: Format) -> str:
+    """As `answer`, for a file or another program."""
     if form is Format.json:
         return _json(result)
     cells = [["" if value is None else str(value) for value in row] for row in result.rows]
@@ -54,15 +55,16 @@ def _json(result: Answer) -> str:
     if twice:
         msg = f"JSON needs a name for each column; two are called {twice[0]!r}: name them with AS"
         raise QueryRefusedError(msg)
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, bytes):
-            return value.hex()
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
     names = result.columns
     rows = [{n: plain(v) for n, v in zip(names, row, strict=True)} for row in result.rows]
     return json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """A value that JSON can hold: bytes in hexadecimal, infinities as None."""
+    if isinstance(value, bytes):
+        return value.hex()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:

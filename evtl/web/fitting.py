@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-#: Characters of HTML that the cells of one page may take, and that one cell may.
-PAGE_CHARACTERS, CELL_CHARACTERS = 48_000, 240
+#: Characters of HTML that the rows of one page may take, and that one cell may.
+ROWS_CHARACTERS, CELL_CHARACTERS = 36_000, 240
 #: Characters of HTML around a cell.
 _AROUND = 30
 #: Nothing is cut shorter.
@@ -55,7 +55,7 @@ def _worded(value: Any, most: int) -> str:
 def fitted(rows: Sequence[Sequence[Any]], most_rows: int) -> Fitted:
     """As many rows as fit a page, each cell cut."""
     found: list[tuple[Cut, ...]] = []
-    left = PAGE_CHARACTERS
+    left = ROWS_CHARACTERS
     for row in rows[:most_rows]:
         size = min(CELL_CHARACTERS, max(_LEAST, left // max(1, len(row)) - _AROUND))
         cells = tuple(cut(value, size) for value in row)

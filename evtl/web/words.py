@@ -40,10 +40,16 @@ def thousands(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
 
 
+def capitalised(text: str) -> str:
+    """A sentence with its first letter large and all others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "approach": approach,
     "modality": modality,
     "anatomy": anatomy,
+    "capitalised": capitalised,
     "number": number,
     "thousands": thousands,
 }

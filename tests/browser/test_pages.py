@@ -1,7 +1,7 @@
 """Every page: for everybody, by every means, in every light."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -61,6 +61,8 @@ def house(
 @pytest.fixture
 def tab(request: pytest.FixtureRequest, browser: Browser, house: House) -> Iterator[Watched]:
     """A tab of who is signed in, of a size and in a light that the test may choose."""
+    size: tuple[int, int]
+    light: Literal["light", "dark"]
     size, light = getattr(request, "param", (DESKTOP, "light"))
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]}, color_scheme=light,
@@ -77,10 +79,10 @@ every_page = pytest.mark.parametrize("route", list(PAGES))
 
 def test_no_page_is_forgotten() -> None:
     routes = {
-        route.path  # type: ignore[attr-defined]
+        route.path
         for module in ROUTES
         for route in module.router.routes
-        if "GET" in route.methods and not route.path.startswith("/api/")  # type: ignore[attr-defined]
+        if "GET" in route.methods and not route.path.startswith("/api/")
     }
     assert routes == set(PAGES) | NOT_PAGES
     assert {entry.address for entry in MENU} <= set(PAGES)

@@ -11,6 +11,10 @@ class EvidenceError(EvtlError):
     """The evidence store cannot do what was asked."""
 
 
+class NothingToDrawError(EvidenceError):
+    """No row fits what is to be drawn."""
+
+
 class UnknownTermError(EvidenceError):
     """A word is in no vocabulary; the message names the nearest terms."""
 

@@ -4,16 +4,18 @@ Nothing here touches matplotlib's global state: no pyplot, so no window, no disp
 that outlives its use. What colour says, a number, a shape or a hatch says too.
 """
 
+import io
 import tempfile
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, NothingToDrawError
 from evidence.records import Record
 
 if TYPE_CHECKING:
@@ -40,6 +42,9 @@ INK, MUTED, PALE = "#222222", "#555555", "#d9d9d9"
 TEXT, SMALL = 9.0, 8.0
 CHARS_PER_INCH = 15
 
+#: matplotlib keeps its settings and fonts for the whole process.
+_DRAWING = Lock()
+
 Color = tuple[float, float, float]
 
 Level = Literal["high", "moderate", "low", "insufficient evidence"]
@@ -57,13 +62,16 @@ _SHAPES: dict[Level, str] = {
 
 
 class GapCell(Record):
-    """Studies of one modality and anatomy; `n_compared` of them compare networks head to head."""
+    """Studies of one modality and anatomy; `n_compared` of them compare networks head to head.
+
+    `certainty` is None where it is not known how sure advice would be.
+    """
 
     modality: str
     anatomy: str
     n_studies: int = Field(ge=0)
     n_compared: int = Field(ge=0)
-    certainty: Level
+    certainty: Level | None
 
 
 class Win(Record):
@@ -105,24 +113,37 @@ def save(figure: "Figure", path: Path) -> None:
     EvidenceError
         The ending is none of `FORMATS`, or the file cannot be written.
     """
-    from matplotlib import rc_context  # noqa: PLC0415  (slow to import)
-
     ending = path.suffix.lower()
     if ending not in FORMATS:
         msg = f"{path.name}: a figure is written as {' or '.join(FORMATS)}; name the file so"
         raise EvidenceError(msg)
     try:
-        with (
-            tempfile.TemporaryDirectory(dir=path.parent, prefix=".evtl-") as folder,
-            rc_context({"svg.fonttype": "none", "svg.hashsalt": "evtl"}),
-        ):
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".evtl-") as folder:
             draft = Path(folder) / path.name
-            metadata = {"Date": None} if ending == ".svg" else None
-            figure.savefig(draft, format=ending[1:], dpi=150, metadata=metadata)
+            draft.write_bytes(drawn(lambda: figure, ending))
             draft.replace(path)
     except OSError as error:
         msg = f"cannot write the figure {path}: {error.strerror or error}"
         raise EvidenceError(msg) from error
+
+
+def drawn(make: "Callable[[], Figure]", ending: str = ".svg") -> bytes:
+    """A figure as the content of a file; one at a time in this process.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the figure.
+    ending : str
+        One of `FORMATS`.
+    """
+    from matplotlib import rc_context  # noqa: PLC0415  (slow to import)
+
+    content = io.BytesIO()
+    metadata = {"Date": None} if ending == ".svg" else None
+    with _DRAWING, rc_context({"svg.fonttype": "none", "svg.hashsalt": "evtl"}):
+        make().savefig(content, format=ending[1:], dpi=150, metadata=metadata)
+    return content.getvalue()
 
 
 def wrapped(text: str, width_in: float) -> list[str]:
@@ -166,7 +187,10 @@ def gap_map(cells: Sequence[GapCell]) -> "Figure":
     """
     needed(cells)
     rows, columns = _labels(c.modality for c in cells), _labels(c.anatomy for c in cells)
-    note = "Number of studies; in brackets those that compare networks on the same data."
+    note = (
+        "Number of studies; in brackets those that compare networks on the same data. Broader "
+        "words count the studies of their narrower ones."
+    )
     size = max(6.5, 3.6 + 0.54 * len(columns)), 1.4 + 0.42 * max(3, len(rows))
     figure, axes = canvas(*size, "Studies by modality and anatomy", [note])
     _grid(axes, rows, columns)
@@ -188,7 +212,8 @@ def _fill(axes: "Axes", row: int, column: int, cell: GapCell, shade: Color) -> N
     ink = _contrast(shade)
     text = f"{cell.n_studies}" + (f" ({cell.n_compared})" if cell.n_compared else "")
     axes.text(column, row + 0.12, text, ha="center", va="center", size=TEXT, color=ink)
-    axes.plot(column, row - 0.28, _SHAPES[cell.certainty], ms=5, color=ink)
+    if cell.certainty is not None:
+        axes.plot(column, row - 0.28, _SHAPES[cell.certainty], ms=5, color=ink)
 
 
 def _certainty_legend(figure: "Figure") -> None:
@@ -285,12 +310,12 @@ def needed(rows: Sequence[object]) -> None:
 
     Raises
     ------
-    EvidenceError
+    NothingToDrawError
         There are no rows.
     """
     if not rows:
         msg = "nothing to draw: no row fits; widen the filter"
-        raise EvidenceError(msg)
+        raise NothingToDrawError(msg)
 
 
 def _labels(names: Iterable[str]) -> dict[str, int]:

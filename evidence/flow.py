@@ -48,17 +48,29 @@ def flow(store: Store, protocol: Protocol) -> Flow:
     """
     with store.connect() as connection:
         lives = searched(connection)
+        printed = _drawn(connection)
         if protocol.review in lives or (protocol.review is None and len(lives) == 1):
             return _living(connection, progress(connection, protocol))
-        if steps := _printed(connection, protocol.review):
-            return Flow(review=str(protocol.review), living=False, steps=steps)
-        printed = connection.scalars(select(flow_step.c.review).distinct())
+        if protocol.review in printed:
+            steps = _printed(connection, protocol.review)
+            return Flow(review=protocol.review, living=False, steps=steps)
         which = "name a review" if protocol.review is None else f"no flow of {protocol.review!r}"
         msg = (
             f"{which}; counted: {', '.join(lives) or 'none'}; printed: "
-            f"{', '.join(sorted(printed))}; evtl import FILE --review KEY brings records to count"
+            f"{', '.join(printed)}; evtl import FILE --review KEY brings records to count"
         )
         raise EvidenceError(msg)
+
+
+def reviews(store: Store) -> tuple[str, ...]:
+    """Every review that has a flow."""
+    with store.connect() as connection:
+        return tuple(sorted({*searched(connection), *_drawn(connection)}))
+
+
+def _drawn(connection: Connection) -> list[str]:
+    """Reviews that print their flow."""
+    return sorted(connection.scalars(select(flow_step.c.review).distinct()))
 
 
 def _living(connection: Connection, now: Progress) -> Flow:
@@ -67,7 +79,7 @@ def _living(connection: Connection, now: Progress) -> Flow:
     return Flow(review=now.review, living=True, steps=steps)
 
 
-def _printed(connection: Connection, review: str | None) -> tuple[FlowStep, ...]:
+def _printed(connection: Connection, review: str) -> tuple[FlowStep, ...]:
     query = select(flow_step).where(flow_step.c.review == review).order_by(flow_step.c.position)
     names = ("label", "kind", "n_printed", "n_derived", "note")
     return tuple(

@@ -61,14 +61,14 @@ def forest(results: Sequence[Reported], pooled: Pooled) -> "Figure":
     left out of the pooled value, and what to beware of.
     """
     needed(results)
-    table = [_row(result) for result in results] + _summary(pooled)
-    figure, axes = _frame(f"Reported {_name(results[0].metric)}", table, _notes(pooled))
+    _, *rows = table(results, pooled)
+    figure, axes = _frame(f"Reported {_name(results[0].metric)}", rows, notes(pooled))
     low, high = _limits(results, pooled)
-    axes.set(xlim=(low, high), ylim=(len(table) - 0.5, -0.5))
+    axes.set(xlim=(low, high), ylim=(len(rows) - 0.5, -0.5))
     drawn = {_mark(axes, at, result, ARROW * (high - low)) for at, result in enumerate(results)}
     drawn |= _mark_pooled(axes, len(results), pooled)
     axes.axhline(len(results) - 0.5, color=INK, lw=0.8)
-    below = -0.3 / (ROW_IN * len(table))
+    below = -0.3 / (ROW_IN * len(rows))
     style = {"loc": "upper center", "bbox_to_anchor": (0.5, below), "ncols": 2}
     _legend(axes, {name: mark for name, mark in _MARKS.items() if name in drawn}, style)
     return figure
@@ -81,7 +81,7 @@ def sizes(results: Sequence[Reported]) -> "Figure":
     """
     from matplotlib.ticker import LogFormatter  # noqa: PLC0415  (slow to import)
 
-    shown = [result for result in results if result.metric in _SHAPES and result.n_images]
+    shown = sized(results)
     needed(shown)
     note = (
         f"{len(shown)} of {len(results)} results; the others are of another metric or without a "
@@ -98,6 +98,22 @@ def sizes(results: Sequence[Reported]) -> "Figure":
     shapes = {_name(metric): shape for metric, shape in _SHAPES.items()}
     _legend(axes, shapes | _UPWARDS, {"loc": "lower right"})
     return figure
+
+
+def sized(results: Sequence[Reported]) -> list[Reported]:
+    """Results that `sizes` draws."""
+    return [result for result in results if result.metric in _SHAPES and result.n_images]
+
+
+def value(result: Reported) -> str:
+    """A value as reported: ``> `` before a lower bound, both ends of a range."""
+    said = f"{'> ' if result.operator == '>' else ''}{result.value:g}"
+    return said if result.value_high is None else f"{said} to {result.value_high:g}"
+
+
+def table(results: Sequence[Reported], pooled: Pooled) -> Table:
+    """What `forest` draws as text: a header, a row for each result, and what they pool to."""
+    return [_HEADER, *(_row(result) for result in results), *_summary(pooled)]
 
 
 def _name(metric: str) -> str:
@@ -120,14 +136,12 @@ def _mark_by_size(axes: "Axes", result: Reported, arrow: float) -> None:
 def _row(result: Reported) -> tuple[str, ...]:
     """Cells of the table: study, value, test n, images, source."""
     found = interval(result)
-    value = f"{'> ' if result.operator == '>' else ''}{result.value:g}"
-    if result.value_high is not None:
-        value = f"{value} to {result.value_high:g}"
+    said = value(result)
     if found is not None:
-        value = f"{value} [{found.low:.3f}, {found.high:.3f}]"
+        said = f"{said} [{found.low:.3f}, {found.high:.3f}]"
     n_test, n_images = (f"{n:,}" if n else "" for n in (result.n_test, result.n_images))
     study = f"{result.label} ({result.backbone})" if result.backbone else result.label
-    return study, value, n_test, n_images, result.locator
+    return study, said, n_test, n_images, result.locator
 
 
 def _summary(pooled: Pooled) -> Table:
@@ -150,17 +164,18 @@ def _summary(pooled: Pooled) -> Table:
     return rows
 
 
-def _notes(pooled: Pooled) -> list[str]:
-    notes = []
+def notes(pooled: Pooled) -> list[str]:
+    """How the results were pooled, what was left out, and what to beware of."""
+    said = []
     if pooled.tau2 is not None:
-        notes.append(
+        said.append(
             "Pooled on the logit scale: random effects (Paule-Mandel), Hartung-Knapp interval; "
             f"tau2 = {pooled.tau2:.3g}, Q = {pooled.q:.3g}, I2 = {pooled.i2:.0%}."
         )
     if pooled.left_out:
         reasons = "; ".join(f"{left.n} ({left.reason})" for left in pooled.left_out)
-        notes.append(f"Shown but not pooled: {reasons}.")
-    return notes + [f"Beware: {warning}." for warning in pooled.warnings]
+        said.append(f"Shown but not pooled: {reasons}.")
+    return said + [f"Beware: {warning}." for warning in pooled.warnings]
 
 
 def _frame(title: str, table: Table, notes: list[str]) -> "tuple[Figure, Axes]":

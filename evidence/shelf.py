@@ -43,6 +43,8 @@ class Reading:
     ----------
     backbone, family, approach : frozenset of str
         Of the arms that are the study's own; benchmarks do not count.
+    compares : bool
+        Whether it compares networks on the same data.
     """
 
     review: frozenset[str]
@@ -52,6 +54,7 @@ class Reading:
     family: frozenset[str]
     approach: frozenset[str]
     n_images: int | None
+    compares: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,8 @@ def _readings(connection: Connection) -> dict[str, list[Reading]]:
         _by_extraction(connection, _own_arms(column))
         for column in (schema.arm.c.backbone, schema.backbone.c.family, schema.arm.c.approach)
     )
+    benchmarks = select(schema.arm.c.extraction).where(schema.arm.c.role == "benchmark")
+    compared = set(connection.scalars(benchmarks))
     found: dict[str, list[Reading]] = defaultdict(list)
     query = (
         select(extraction.id, extraction.study, extraction.review, extraction.modality,
@@ -141,6 +146,7 @@ def _readings(connection: Connection) -> dict[str, list[Reading]]:
             family=frozenset(families[number]),
             approach=frozenset(approaches[number]),
             n_images=n_images,
+            compares=number in compared,
         )
         found[study].append(reading)
     return found

@@ -149,6 +149,11 @@ class Vocabulary:
             step = self._by_key[step].parent
         return tuple(chain)
 
+    def in_tree(self) -> list[str]:
+        """Every key right after its broader one, in the order of the terms."""
+        places = {term.key: place for place, term in enumerate(self.terms)}
+        return sorted(places, key=lambda key: [places[step] for step in reversed(self.path(key))])
+
     def is_within(self, key: str, broader: str) -> bool:
         """Whether `key` is `broader` or one of its descendants."""
         return broader in self.path(key)

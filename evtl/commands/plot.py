@@ -1,17 +1,15 @@
 """Pictures of the evidence."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from evidence.vocabulary import ANATOMY, MODALITY, Metric
+from evidence.vocabulary import Metric
 from evtl import plots
-from evtl.plots import PlotOptions
+from evtl.plots import Kind, PlotOptions
 
 app = typer.Typer(rich_markup_mode=None)
-
-Kind = Literal["gap-map", "forest", "benchmarks", "years", "sizes", "approaches"]
 
 
 @app.command()
@@ -26,11 +24,6 @@ def plot(
 
     Example: evtl plot forest --modality ultrasound --metric accuracy --out forest.svg
     """
-    options = PlotOptions(
-        modality=MODALITY.resolve(modality) if modality is not None else None,
-        anatomy=ANATOMY.resolve(anatomy) if anatomy is not None else None,
-        metric=metric,
-    )
     path = out or Path(f"{kind}.svg")
-    plots.plot(kind, options, path)
+    plots.plot(kind, PlotOptions.typed(modality, anatomy, metric), path)
     typer.echo(f"Drawn to {path}")

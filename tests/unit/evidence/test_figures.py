@@ -121,16 +121,19 @@ def test_a_png_is_written_and_other_formats_are_refused(tmp_path: Path) -> None:
         save(figure, tmp_path / "figure.pdf")
 
 
-def test_a_figure_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
-    class FullDisk(Figure):
-        def savefig(self, fname: Any, **_options: Any) -> None:
-            Path(fname).write_text("<svg>half")
-            raise OSError(28, "No space left on device")
+def test_a_figure_that_cannot_be_written_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[:9])
+        raise OSError(28, "No space left on device")
 
     path = tmp_path / "figure.svg"
     path.write_text("old")
-    with pytest.raises(EvidenceError, match="No space left"):
-        save(FullDisk(), path)
+    with monkeypatch.context() as patched, pytest.raises(EvidenceError, match="No space left"):
+        patched.setattr(Path, "write_bytes", full_disk)
+        save(Figure(), path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(EvidenceError, match="cannot write"):

@@ -131,9 +131,10 @@ def test_a_figure_that_cannot_be_written_leaves_the_old_one(
 
     path = tmp_path / "figure.svg"
     path.write_text("old")
-    with monkeypatch.context() as patched, pytest.raises(EvidenceError, match="No space left"):
-        patched.setattr(Path, "write_bytes", full_disk)
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
+    with pytest.raises(EvidenceError, match="No space left"):
         save(Figure(), path)
+    monkeypatch.undo()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(EvidenceError, match="cannot write"):

@@ -1,4 +1,4 @@
-"""SQL on a page: answered, shared, downloaded; refused where it is no question; never in the way."""
+"""SQL on a page: answered, shared, downloaded; refused where it is no question."""
 
 import csv
 import io

@@ -265,7 +265,8 @@ def studies(wanted: StudyFilter) -> Listing:
     EvidenceError
         No number of images, or no year, is in the range.
     """
-    return listing.find_on(shelf(), resolved(wanted))
+    asked = resolved(wanted)
+    return _listed.get((snapshot.key(), asked), lambda: listing.find_on(shelf(), asked))
 
 
 def shelf() -> Shelf:
@@ -329,6 +330,7 @@ def schema() -> tuple[tuple[str, str, int], ...]:
 
 #: Kept for a state of the store: what many ask for, and what takes long.
 _shelves: Kept[snapshot.Key, Shelf] = Kept(1)
+_listed: Kept[tuple[snapshot.Key, StudyFilter], Listing] = Kept(200)
 _studies: Kept[tuple[snapshot.Key, str], StudyShown] = Kept(500)
 _reproduced: Kept[tuple[snapshot.Key, str | None], tuple[Reproduction, ...]] = Kept(10)
 _contradicted: Kept[snapshot.Key, Disagreements] = Kept(1)

@@ -133,6 +133,10 @@ class Overview(Record):
 
 def overview() -> Overview:
     """What there is, in numbers."""
+    return _overviews.get(snapshot.key(), _overview)
+
+
+def _overview() -> Overview:
     listing = corpus_services.studies(StudyFilter(limit=1))
     choices = {facet.name: facet.values for facet in listing.facets}
     told = corpus_services.disagreements(None)
@@ -146,3 +150,6 @@ def overview() -> Overview:
         disagreements=len(told.found) + len(told.of_studies),
         figures=verdicts(corpus_services.reproduce(None)),
     )
+
+
+_overviews: Kept[snapshot.Key, Overview] = Kept(1)

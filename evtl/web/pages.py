@@ -1,6 +1,7 @@
 """Pages: templates, what every page shows, and addresses of static files that may be kept."""
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from evtl.web.run_words import RUN_FILTERS
-from evtl.web.sessions import visitor
+from evtl.web.sessions import Visitor, visitor
 from evtl.web.words import FILTERS
 
 STATIC = Path(__file__).with_name("static")
@@ -68,14 +69,22 @@ def page(request: Request, template: str, *, status_code: int = 200, **shown: An
     shown : object
         What the template names.
     """
-    path = request.url.path
+    return HTMLResponse(text_of(template, request.url.path, visitor(request), shown), status_code)
+
+
+def text_of(template: str, path: str, who: Visitor, shown: Mapping[str, Any]) -> str:
+    """The text of a page, as `page` makes it.
+
+    Parameters
+    ----------
+    path : str
+        Where the page is.
+    who : Visitor
+        Who looks at it.
+    """
     place = next((entry for entry in MENU if _is_within(path, entry.address)), None)
-    text = (
-        environment()
-        .get_template(template)
-        .render(visitor=visitor(request), path=path, place=place, **shown)
-    )
-    return HTMLResponse(text, status_code)
+    made = environment().get_template(template)
+    return made.render(visitor=who, path=path, place=place, **shown)
 
 
 def _is_within(path: str, address: str) -> bool:

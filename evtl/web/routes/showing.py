@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 from urllib.parse import urlencode
 
 from anyio import CapacityLimiter, to_thread
@@ -21,7 +21,7 @@ from evtl import showing_services as services
 from evtl.gap_services import Cell, GapMap
 from evtl.plots import Kind, PlotOptions, PlotTable
 from evtl.showing_services import Overview, ReviewNumbers
-from evtl.web.pages import page as rendered
+from evtl.web.kept_pages import kept_page
 from evtl.web.paging import PER_PAGE, PageNumber, Pages, PerPage, paged
 
 router = APIRouter()
@@ -70,7 +70,9 @@ class ReproductionPages(Pages[Reproduction]):
 @router.get("/evidence", include_in_schema=False)
 def evidence_page(request: Request) -> HTMLResponse:
     """What there is, and where to look at it."""
-    return rendered(request, "evidence.html", overview=services.overview(), plots=PLOTS)
+    return kept_page(
+        request, "evidence.html", lambda: {"overview": services.overview(), "plots": PLOTS}
+    )
 
 
 @router.get("/api/evidence")
@@ -91,10 +93,14 @@ class Row(NamedTuple):
 def gaps_page(request: Request) -> HTMLResponse:
     """Modality by anatomy: where there are studies."""
     found = gap_services.gap_map()
-    places = _used(ANATOMY, {cell.anatomy for cell in found.cells})
-    most = max((cell.n_studies for cell in found.cells), default=1)
-    shown = {"places": places, "rows": _rows(found.cells, places), "most": most}
-    return rendered(request, "gaps.html", found=found, **shown)
+
+    def shown() -> dict[str, Any]:
+        places = _used(ANATOMY, {cell.anatomy for cell in found.cells})
+        most = max((cell.n_studies for cell in found.cells), default=1)
+        rows = _rows(found.cells, places)
+        return {"found": found, "places": places, "rows": rows, "most": most}
+
+    return kept_page(request, "gaps.html", shown, found.complete)
 
 
 def _rows(cells: Sequence[Cell], places: Sequence[str]) -> list[Row]:
@@ -147,17 +153,21 @@ def plot_table(kind: Kind, options: Options) -> PlotTable:
 
 
 def _plot_page(request: Request, kind: Kind, options: PlotOptions) -> HTMLResponse:
-    try:
-        table, why = services.plot_table(kind, options), ""
-    except NothingToDrawError as error:
-        table, why = None, str(error)
-    title, said = PLOTS[kind]
-    asked = urlencode(options.model_dump(exclude_none=True))
-    return rendered(
-        request, "plot.html", kind=kind, title=title, said=said, options=options, table=table,
-        why=why, picture=f"/evidence/plots/{kind}.svg?{asked}",
-        metrics=[(metric, metric) for metric in get_args(Metric)],
-    )  # fmt: skip
+    def shown() -> dict[str, Any]:
+        title, said = PLOTS[kind]
+        asked = urlencode(options.model_dump(exclude_none=True))
+        try:
+            table, why = services.plot_table(kind, options), ""
+        except NothingToDrawError as error:
+            table, why = None, str(error)
+        return {
+            "kind": kind, "title": title, "said": said, "options": options, "table": table,
+            "why": why, "picture": f"/evidence/plots/{kind}.svg?{asked}",
+            "metrics": [(metric, metric) for metric in get_args(Metric)],
+        }  # fmt: skip
+
+    known = kind == "gap-map" and gap_services.gap_map().complete
+    return kept_page(request, "plot.html", shown, known)
 
 
 def _picture(content: bytes) -> Response:
@@ -167,10 +177,13 @@ def _picture(content: bytes) -> Response:
 @router.get("/evidence/prisma", include_in_schema=False)
 def prisma_page(request: Request, review: Review = None) -> HTMLResponse:
     """How a review came to its studies."""
-    reviews = services.flow_reviews()
-    shown = review or (reviews[0] if reviews else None)
-    found = services.review_flow(shown)
-    return rendered(request, "prisma.html", found=found, reviews=reviews)
+
+    def shown() -> dict[str, Any]:
+        reviews = services.flow_reviews()
+        asked = review or next(iter(reviews), None)
+        return {"found": services.review_flow(asked), "reviews": reviews}
+
+    return kept_page(request, "prisma.html", shown)
 
 
 @router.get("/evidence/prisma.svg", include_in_schema=False)
@@ -198,11 +211,16 @@ def reproduction_page(
     per_page: PerPage = PER_PAGE,
 ) -> HTMLResponse:
     """Printed figures beside those that the rows give."""
-    found = _reproduced(request, review, only, page, per_page)
-    reviews = services.verdicts(corpus_services.reproduce(None))
-    known = [("", "all"), *((each.review, each.review) for each in reviews)]
-    shown = {"found": found, "review": review, "only": only, "known": known}
-    return rendered(request, "reproduction.html", verdicts=services.VERDICTS, **shown)
+
+    def shown() -> dict[str, Any]:
+        reviews = services.verdicts(corpus_services.reproduce(None))
+        return {
+            "found": _reproduced(request, review, only, page, per_page),
+            "known": [("", "all"), *((each.review, each.review) for each in reviews)],
+            "review": review, "only": only, "verdicts": services.VERDICTS,
+        }  # fmt: skip
+
+    return kept_page(request, "reproduction.html", shown)
 
 
 @router.get("/api/evidence/reproduction")
@@ -231,9 +249,14 @@ def disagreements_page(
     request: Request, modality: Modality = None, page: PageNumber = 1, per_page: PerPage = PER_PAGE
 ) -> HTMLResponse:
     """Where reviews contradict each other or themselves."""
-    found = _contradictions(request, modality, page, per_page)
-    term = MODALITY.resolve(modality) if modality else None
-    return rendered(request, "disagreements.html", found=found, modality=term)
+
+    def shown() -> dict[str, Any]:
+        return {
+            "found": _contradictions(request, modality, page, per_page),
+            "modality": MODALITY.resolve(modality) if modality else None,
+        }
+
+    return kept_page(request, "disagreements.html", shown)
 
 
 @router.get("/api/evidence/disagreements")

@@ -1,7 +1,7 @@
 """Studies: finding them, and everything that is stored of one."""
 
 from collections.abc import Mapping
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -15,7 +15,7 @@ from evidence.shelf import StudyLine
 from evidence.study_page import StudyPage
 from evidence.vocabulary import Approach
 from evtl import corpus_services as services
-from evtl.web.pages import page as rendered
+from evtl.web.kept_pages import kept_page
 from evtl.web.paging import PER_PAGE, PageNumber, Pages, PerPage, paged
 
 router = APIRouter()
@@ -122,9 +122,12 @@ def studies_page(
     request: Request, wanted: Wanted, page: PageNumber = 1, per_page: PerPage = PER_PAGE
 ) -> HTMLResponse:
     """Studies that fit, with facets."""
-    asked = services.resolved(wanted)
-    found = _found(request, asked, page, per_page)
-    return rendered(request, "studies.html", found=found, choices=Choices.of(asked))
+
+    def shown() -> dict[str, Any]:
+        asked = services.resolved(wanted)
+        return {"found": _found(request, asked, page, per_page), "choices": Choices.of(asked)}
+
+    return kept_page(request, "studies.html", shown)
 
 
 @router.get("/api/studies")
@@ -145,15 +148,16 @@ def _found(request: Request, asked: StudyFilter, page: int, per_page: int) -> St
 @router.get("/studies/{key}", include_in_schema=False)
 def study_page(request: Request, key: Key) -> HTMLResponse:
     """Everything that is stored of one study."""
-    shown = services.study(key)
-    return rendered(
-        request,
-        "study.html",
-        study=shown.page,
-        conflicts=shown.conflicts,
-        table=shown.page.by_field(),
-        near=_near(shown.page),
-    )
+
+    def shown() -> dict[str, Any]:
+        found = services.study(key)
+        page = found.page
+        by_field = page.by_field()
+        return {
+            "study": page, "conflicts": found.conflicts, "table": by_field, "near": _near(page),
+        }  # fmt: skip
+
+    return kept_page(request, "study.html", shown)
 
 
 @router.get("/api/studies/{key}")

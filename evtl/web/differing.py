@@ -14,7 +14,7 @@ from evidence.errors import EvidenceError
 from evtl.corpus_services import Difference
 
 #: Comparisons that are kept or made; seconds that one may take, and that a page waits for one.
-KEPT, MOST_S, WAIT_S = 16, 300.0, 1.0
+KEPT, MOST_S, WAIT_S = 16, 600.0, 1.0
 #: What tells one comparison from another: both states, whatever they are called.
 State = tuple[str, ...]
 

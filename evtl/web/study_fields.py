@@ -20,6 +20,11 @@ class Field(NamedTuple):
     kind: Kind = "text"
     options: tuple[str, ...] = ()
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether it takes a line of its own."""
+        return self.kind == "area" or self.name in _LINES
+
 
 class Group(NamedTuple):
     """Fields that belong together; those that are seldom needed are folded away."""
@@ -31,6 +36,8 @@ class Group(NamedTuple):
 
 #: Columns of whole text.
 _AREAS = frozenset({"abstract", "note", "authors", "benchmarks", "evaluations"})
+#: Columns of a long line.
+_LINES = frozenset({"title", "backbone"})
 #: What a choice says where nothing is chosen.
 NOTHING = "not reported"
 _ARM = "backbone/approach/initialisation/head, later parts optional"
@@ -57,8 +64,8 @@ _EXTRACTION: Mapping[str, tuple[tuple[Any, ...], ...]] = {
     "Images": (
         ("modality", "Modality", "One key, e.g. ultrasound, mri, dermoscopy.", "modalities"),
         ("anatomy", "Anatomy", "Keys separated by ; e.g. breast or chest;heart", "anatomies"),
-        ("n_images", "Images", "Before augmentation."),
-        ("n_classes", "Classes", "2 or more; empty for a number."),
+        ("n_images", "Number of images", "Before augmentation."),
+        ("n_classes", "Number of classes", "2 or more; empty for a number."),
         ("task", "Task", "classification, regression or detection; several with ;", "tasks"),
         ("objective", "Objective", "In a few words, e.g. Breast lesion classification."),
     ),

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from evidence.errors import Problem
+from evidence.imports import OWN_REVIEW
 from evidence.study_entry import STUDIES, Entered, StudyCells
 from evtl.study_services import Typed
 from evtl.web.study_fields import EXTRACTION, PUBLICATION, REVIEW, Group, fields
@@ -13,6 +14,8 @@ from evtl.web.study_fields import EXTRACTION, PUBLICATION, REVIEW, Group, fields
 MOST_EXTRACTIONS = 20
 _PUBLISHED = frozenset(field.name for field in fields(PUBLICATION))
 _EXTRACTED = frozenset(field.name for field in (REVIEW, *fields(EXTRACTION)))
+#: An extraction that nobody typed yet.
+_OWN = {"review": OWN_REVIEW}
 #: ``p-title``, or ``x2-modality`` of the second extraction.
 _NAME = re.compile(r"p-(\w{1,40})|x([1-9]\d?)-(\w{1,40})", re.ASCII)
 
@@ -53,8 +56,9 @@ class StudyForm(NamedTuple):
     tried: Entered | None = None
 
     def wrong(self, name: str) -> tuple[str, ...]:
-        """What is said against a field."""
-        return tuple(each.said for each in self.complaints if each.field == name)
+        """What is said against a field, without all that is known: the field suggests that."""
+        said = (each.said for each in self.complaints if each.field == name)
+        return tuple(text.partition(" Known: ")[0] for text in said)
 
     def is_open(self, prefix: str, group: Group) -> bool:
         """Whether a group is shown unfolded: nothing that is wrong is hidden."""
@@ -64,12 +68,12 @@ class StudyForm(NamedTuple):
 
 def new_form(by: str) -> StudyForm:
     """An empty form with one extraction."""
-    return StudyForm(StudyCells(publication={}, extractions=({},)), by=by)
+    return StudyForm(StudyCells(publication={}, extractions=(_OWN,)), by=by)
 
 
 def stored_form(key: str, stored: StudyCells, by: str, *, further: bool) -> StudyForm:
     """A form of a study as it is stored, with room for a `further` extraction."""
-    extractions = (*stored.extractions, {}) if further else stored.extractions
+    extractions = (*stored.extractions, _OWN) if further else stored.extractions
     kept = frozenset(cells["review"] for cells in stored.extractions)
     shown = StudyCells(publication=stored.publication, extractions=extractions)
     return StudyForm(shown, key, stored.digest, kept, by)

@@ -127,7 +127,7 @@ def test_a_release_is_made_once_and_listed_with_its_digest(visit: Visit) -> None
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page that waits for its comparison."""
-    monkeypatch.setattr(differing, "WAIT_S", 120.0)
+    monkeypatch.setattr(differing, "WAIT_S", 600.0)
 
 
 @pytest.mark.slow
@@ -153,7 +153,8 @@ def test_a_comparison_that_takes_long_is_asked_for_again(
     monkeypatch.setattr(Comparisons, "find", lambda *_: None)
     page = visit.get("/diff?before=one")
     assert page.status_code == 202
-    assert 'http-equiv="refresh"' in page.text
+    assert 'data-made="/api/diff?before=one&amp;after=now"' in page.text
+    assert "diff.js" in page.text
     found = visit.get("/api/diff?before=one")
     assert (found.status_code, found.headers["retry-after"]) == (202, "5")
 

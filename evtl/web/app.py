@@ -11,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 
 from evtl.web.entering import guard, may_enter
 from evtl.web.limits import Bounded, Headered, Refusing, from_here, known_host
+from evtl.web.openapi import DescribedApp
 from evtl.web.pages import STATIC
 from evtl.web.problems import Problem, tell_problems
 from evtl.web.routes import (
@@ -29,6 +30,8 @@ from evtl.web.routes import (
 from evtl.web.sessions import COOKIE, session_key
 from evtl.web.settings import Settings
 
+#: Statuses of problems that any address may answer.
+TOLD = (400, 401, 403, 404, 408, 413, 421, 422)
 #: In the order of the menu.
 ROUTES = (
     answering, training, running, trying, studying, editing, showing, changing, querying,
@@ -38,7 +41,7 @@ ROUTES = (
 
 def create_app(settings: Settings) -> FastAPI:
     """The application, as `settings` say."""
-    app = FastAPI(
+    app = DescribedApp(
         title="evtl",
         version=version("evtl"),
         docs_url=None,
@@ -46,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
         middleware=_middleware(settings),
         dependencies=[Depends(guard)],
-        responses={status: {"model": Problem} for status in (400, 401, 403, 404, 422)},
+        responses={status: {"model": Problem} for status in TOLD},
     )
     app.state.settings = settings
     tell_problems(app)

@@ -1,7 +1,6 @@
 """An OpenAPI description -> what a page tells: operations, and fields of what they use."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,8 +13,8 @@ METHODS = ("get", "post", "put", "patch", "delete")
 NAMED = "#/components/schemas/"
 #: Names of the framework's own schemas of bodies that are forms.
 FORM_SCHEMA = "Body_"
-#: Heading of a part of a docstring.
-SECTION = re.compile(r"^\w+\n-{3,}$", re.MULTILINE)
+#: What is held by an answer that says what went wrong.
+PROBLEM = ("Problem",)
 #: Values of an enumeration beyond which their number is told instead.
 MOST_VALUES = 12
 #: Words of the bounds that a value may have.
@@ -92,6 +91,11 @@ class Operation(Record):
     example: str
 
     @property
+    def errors(self) -> tuple[str, ...]:
+        """Statuses of answers that are problem details."""
+        return tuple(each.status for each in self.answers if each.schemas == PROBLEM)
+
+    @property
     def anchor(self) -> str:
         """Of its place on the page."""
         return "-".join([self.method, *self.path.replace("{", "").replace("}", "").split("/")[2:]])
@@ -123,7 +127,7 @@ def _operation(whole: Part, address: str, path: str, method: str, said: Part) ->
         path=path,
         group=path.split("/")[2],
         summary=said.get("summary", ""),
-        text=_prose(said),
+        text=said.get("description", ""),
         parameters=parameters,
         body=body,
         media=media,
@@ -145,7 +149,7 @@ def _field(name: str, schema: Part, *, required: bool) -> Field:
         kind=kind_of(schema),
         required=required,
         default="" if default is None else json.dumps(default, ensure_ascii=False),
-        text=_prose(schema),
+        text=schema.get("description", ""),
         schemas=tuple(named_in(schema)),
     )
 
@@ -217,12 +221,7 @@ def _used(operation: Operation) -> Iterator[str]:
 
 def _schema(name: str, said: Part) -> Schema:
     fields = _fields(said) or (_field("", said, required=True),)
-    return Schema(name=name, text=_prose(said), fields=fields)
-
-
-def _prose(said: Part) -> str:
-    """What is described, up to the first section of a docstring that is for programmers."""
-    return SECTION.split(str(said.get("description", "")), maxsplit=1)[0].strip()
+    return Schema(name=name, text=said.get("description", ""), fields=fields)
 
 
 def named_in(schema: Part) -> Iterator[str]:

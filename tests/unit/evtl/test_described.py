@@ -3,10 +3,11 @@
 from typing import Annotated
 
 import pytest
-from fastapi import Body, FastAPI, File, Query, UploadFile
+from fastapi import Body, File, Query, UploadFile
 from pydantic import BaseModel
 
 from evtl.web.described import Field, Operation, kind_of, operations, schemas_of
+from evtl.web.openapi import DescribedApp
 
 
 class Inner(BaseModel):
@@ -29,8 +30,8 @@ class Outer(BaseModel):
 
 
 @pytest.fixture
-def app() -> FastAPI:
-    made = FastAPI()
+def app() -> DescribedApp:
+    made = DescribedApp()
 
     @made.get("/api/things/{key}")
     def thing(key: str, n: Annotated[int, Query(ge=1, le=9, description="How many.")]) -> Outer:
@@ -58,12 +59,12 @@ def app() -> FastAPI:
     return made
 
 
-def told(app: FastAPI) -> dict[str, Operation]:
+def told(app: DescribedApp) -> dict[str, Operation]:
     found = operations(app.openapi(), "http://127.0.0.1:8000")
     return {f"{each.method} {each.path}": each for each in found}
 
 
-def test_operations_for_programs_are_told_and_no_others(app: FastAPI) -> None:
+def test_operations_for_programs_are_told_and_no_others(app: DescribedApp) -> None:
     assert list(told(app)) == [
         "GET /api/things/{key}",
         "PUT /api/things/{key}",
@@ -73,7 +74,7 @@ def test_operations_for_programs_are_told_and_no_others(app: FastAPI) -> None:
 
 
 def test_parameters_are_told_with_their_bounds_and_docstrings_without_what_is_raised(
-    app: FastAPI,
+    app: DescribedApp,
 ) -> None:
     found = told(app)["GET /api/things/{key}"]
     assert found.text == "One thing."
@@ -85,7 +86,9 @@ def test_parameters_are_told_with_their_bounds_and_docstrings_without_what_is_ra
     )
 
 
-def test_examples_can_be_pasted_and_name_in_capitals_what_is_to_be_put_in(app: FastAPI) -> None:
+def test_examples_can_be_pasted_and_name_in_capitals_what_is_to_be_put_in(
+    app: DescribedApp,
+) -> None:
     address = "http://127.0.0.1:8000/api/things/KEY"
     assert [each.example for each in told(app).values()] == [
         f"curl '{address}?n=N'",
@@ -95,7 +98,7 @@ def test_examples_can_be_pasted_and_name_in_capitals_what_is_to_be_put_in(app: F
     ]
 
 
-def test_bodies_and_answers_lead_to_their_fields_and_these_to_theirs(app: FastAPI) -> None:
+def test_bodies_and_answers_lead_to_their_fields_and_these_to_theirs(app: DescribedApp) -> None:
     found = told(app)
     (body,) = found["PUT /api/things/{key}"].body
     assert (body.kind, body.schemas) == ("Outer", ("Outer",))
@@ -117,7 +120,7 @@ def test_bodies_and_answers_lead_to_their_fields_and_these_to_theirs(app: FastAP
 
 
 def test_a_schema_that_holds_itself_is_told_once() -> None:
-    app = FastAPI()
+    app = DescribedApp()
 
     class Tree(BaseModel):
         children: "list[Tree]" = []

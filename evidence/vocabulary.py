@@ -89,6 +89,22 @@ def _plain(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "", text.lower())
 
 
+#: Above the rank of every spelling that a text matches.
+_NO_MATCH = 4
+
+
+def _rank(plain: str, spelling: str) -> int:
+    """0: the text is the spelling, 1: begins it, 2: begins a word of it, 3: is in it."""
+    whole = _plain(spelling)
+    holds = (
+        whole == plain,
+        whole.startswith(plain),
+        any(_plain(word).startswith(plain) for word in spelling.split()),
+        len(plain) > 1 and plain in whole,
+    )
+    return holds.index(True) if any(holds) else _NO_MATCH
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """A tree of terms that resolves what people type.
@@ -135,6 +151,21 @@ class Vocabulary:
         hint = f"did you mean {', '.join(keys)}? " if keys else ""
         known = ", ".join(term.key for term in self.terms)
         return f"unknown {self.name} {text!r}: {hint}Known: {known}"
+
+    def matching(self, text: str) -> tuple[tuple[str, str], ...]:
+        """Keys that a text may become, the likeliest first, each with the spelling that it begins.
+
+        A text that begins nothing is looked for within the words; so is none at all: every term.
+        """
+        ranked = []
+        for place, term in enumerate(self.terms):
+            words = (term.label, *term.synonyms, term.key)
+            rank, spelling = min(
+                ((_rank(_plain(text), word), word) for word in words), key=lambda pair: pair[0]
+            )
+            if rank < _NO_MATCH:
+                ranked.append((rank, place, term.key, spelling))
+        return tuple((key, spelling) for _, _, key, spelling in sorted(ranked))
 
     def label(self, key: str) -> str:
         """Name shown to people for a canonical key."""

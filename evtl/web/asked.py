@@ -3,6 +3,7 @@
 `/recommend`, `/explain` and `/train`, and those of them below `/api`, take the same parameters.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +12,24 @@ from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query
+from starlette.requests import Request
 
 from evidence.errors import EvtlError
 from evidence.records import Record
 from evtl.asking import TaskOptions, whole
+from evtl.image_services import Held
 from evtl.web.roots import OutsideError, contained
+from evtl.web.sessions import settings_of
 from recommender.records import Goal
 
 #: Names of the parameters as the command line writes them.
 OPTION = re.compile(
-    r"--(modality|anatomy|n|classes|task|goal|candidates|approaches|available|augmented-n|data)\b"
+    r"--(modality|anatomy|n|classes|task|goal|candidates|approaches|available|augmented-n|data)"
+    r"(?![\w-])"
 )
+#: A hint at what only the command line can do.
+ONLY_THERE = re.compile(r" \(--data DIR --probe\)")
+NO_ROOT = "no folder may be read here; start evtl serve with --data-root FOLDER"
 
 
 class AskedError(EvtlError):
@@ -85,9 +93,22 @@ class Typed(Record):
         if not self.data:
             return None
         if root is None:
-            msg = "data: no folder may be read here; start evtl serve with --data-root FOLDER"
-            raise OutsideError(msg)
+            raise OutsideError(NO_ROOT)
         return contained(root, self.data)
+
+
+def root_of(request: Request) -> Path:
+    """Folder below which images may be read.
+
+    Raises
+    ------
+    OutsideError
+        None may.
+    """
+    root = settings_of(request).data_root
+    if root is None:
+        raise OutsideError(NO_ROOT)
+    return root
 
 
 def typed(
@@ -135,8 +156,13 @@ Asked = Annotated[Typed, Depends(typed)]
 
 
 @contextmanager
-def in_these_words() -> Iterator[None]:
+def in_these_words(root: Path | None = None) -> Iterator[None]:
     """Errors of a question name its parameters as an address does, not as the command line.
+
+    Parameters
+    ----------
+    root : pathlib.Path or None
+        Folder of images; where it lies is not told.
 
     Raises
     ------
@@ -146,8 +172,26 @@ def in_these_words() -> Iterator[None]:
     try:
         yield
     except EvtlError as error:
-        said = OPTION.sub(lambda found: found[1].replace("-", "_"), str(error))
-        raise AskedError(said) from error
+        said = str(error)
+        if root is not None:
+            said = said.replace(f"{root}{os.sep}", "").replace(str(root), "this folder")
+        raise AskedError(here(said)) from error
+
+
+def here(text: str) -> str:
+    """A sentence whose options of the command line are called as in the address."""
+    return OPTION.sub(lambda found: found[1].replace("-", "_"), ONLY_THERE.sub("", text))
+
+
+def filled_in(asked: Typed, found: Held) -> Typed:
+    """A question with what its folder says; what was typed stays, for it may contradict that."""
+    said = {
+        "n": str(found.n_images),
+        "classes": "" if found.n_classes is None else str(found.n_classes),
+        "task": found.task,
+    }
+    empty = {name: text for name, text in said.items() if not getattr(asked, name)}
+    return asked.model_copy(update=empty)
 
 
 def _number(name: str, text: str) -> int | None:

@@ -93,6 +93,8 @@ def interval(expected: Expected) -> Interval | None:
 
     marks = [1 - step / 10 for step in range(0, n_steps + 1, every)]
     return Interval(
-        *(tick(value, f"{value:.2f}") for value in (low, median, high)),
+        low=tick(low, f"{low:.2f}"),
+        median=tick(median, f"{median:.2f}"),
+        high=tick(high, f"{high:.2f}"),
         axis=tuple(tick(value, f"{value:.1f}") for value in reversed(marks)),
     )

@@ -6,9 +6,6 @@ from pathlib import Path, PurePosixPath
 
 from evidence.errors import EvtlError
 
-#: Folders that are listed.
-MOST_FOLDERS = 200
-
 
 class OutsideError(EvtlError):
     """A name is of nothing below the folder that may be read; what lies elsewhere is not told."""
@@ -56,16 +53,35 @@ def contained(root: Path, text: str) -> Path:
     return found
 
 
-def folders(root: Path) -> tuple[str, ...]:
-    """Folders below the root that may be named, as far as a list of them is of use.
+def folders(root: Path, text: str = "") -> tuple[str, ...]:
+    """Names of the folders in one, in order; those that are hidden or lead elsewhere are left out.
 
-    Folders within these are not told: those of a set of images are its classes.
+    Raises
+    ------
+    OutsideError
+        There is no such folder below the root.
     """
+    found = within(root, text)
+    if not found.is_dir():
+        raise _outside(text)
     try:
-        found = (each.name for each in root.iterdir() if each.is_dir() and not each.is_symlink())
-        return tuple(sorted(name for name in found if not name.startswith(".")))[:MOST_FOLDERS]
-    except OSError:
+        names = sorted(each.name for each in os.scandir(found) if each.is_dir())
+    except OSError:  # it may not be read
         return ()
+    return tuple(name for name in names if name[0] != "." and _leads_within(root, text, name))
+
+
+def _leads_within(root: Path, text: str, name: str) -> bool:
+    try:
+        within(root, joined(text, name))
+    except OutsideError:
+        return False
+    return True
+
+
+def joined(text: str, name: str) -> str:
+    """How a place in a folder is named."""
+    return f"{text}/{name}" if text else name
 
 
 def _links(folder: Path) -> Iterator[Path]:

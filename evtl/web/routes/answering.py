@@ -1,16 +1,21 @@
 """Asking: the question, the answer, and all that it rests on."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from evidence.errors import EvtlError
+from evidence.records import Record
 from evtl import render_explanation, render_recommendation, services, wording
-from evtl.web.asked import Asked, Typed, in_these_words
+from evtl.image_services import Held, held
+from evtl.suggesting import Field, Suggestion, suggest
+from evtl.web.asked import Asked, Typed, filled_in, here, in_these_words, root_of
 from evtl.web.drawing import interval, score_bars
 from evtl.web.pages import page
+from evtl.web.paging import PER_PAGE, PageNumber, Pages, PerPage, paged
+from evtl.web.roots import contained, folders, joined
 from evtl.web.run_words import duration
 from evtl.web.sessions import settings_of
 from recommender.certainty import behind
@@ -25,10 +30,52 @@ MOST = 10_000
 Top = Annotated[int, Query(ge=1, le=MOST, description="Choices to tell of, the best first.")]
 
 
+Folder = Annotated[str, Query(max_length=500, description="Below the data root; empty: itself.")]
+
+
+class FolderPlace(Record):
+    """A folder below the data root: its name, and where it is, as `data` takes it."""
+
+    name: str
+    path: str
+
+
 @router.get("/", include_in_schema=False)
-def ask(request: Request, asked: Asked) -> Response:
-    """The question, with what was typed before."""
-    return page(request, "ask.html", asked=asked, problem="")
+def ask(request: Request, asked: Asked, browse: Folder | None = None) -> Response:
+    """The question, with what was typed before, and what a folder holds that was chosen."""
+    try:
+        found = _held(request, asked.data) if asked.data else None
+        places = None if browse is None else _folders(request, browse)
+    except EvtlError as error:
+        return _ask(request, asked, str(error))
+    filled = asked if found is None else filled_in(asked, found)
+    return _ask(request, filled, "", held=found, browse=browse, places=places)
+
+
+@router.get("/api/suggest")
+def suggestions(
+    field: Field, text: Annotated[str, Query(max_length=80)] = ""
+) -> tuple[Suggestion, ...]:
+    """Terms that a text may become, with the number of studies on each."""
+    return suggest(field, text)
+
+
+@router.get("/api/folders")
+def list_folders(
+    request: Request, folder: Folder = "", page: PageNumber = 1, per_page: PerPage = PER_PAGE
+) -> Pages[FolderPlace]:
+    """Folders in a folder below the data root."""
+    return paged(request, _folders(request, folder), page, per_page)
+
+
+@router.get("/api/fingerprint")
+def look(
+    request: Request,
+    data: Folder,
+    shortcuts: Annotated[bool, Query(description="Decode every image to look for them.")] = False,
+) -> Held:
+    """What a folder of images holds, as far as a question goes, and what to look at in it."""
+    return _held(request, data, shortcuts=shortcuts)
 
 
 @router.get("/recommend", include_in_schema=False)
@@ -55,10 +102,33 @@ def explain(request: Request, asked: Asked) -> Recommendation:
     return _found(request, asked, None)
 
 
+def _held(request: Request, data: str, *, shortcuts: bool = False) -> Held:
+    root = root_of(request)
+    with in_these_words(root):
+        return held(contained(root, data), shortcuts=shortcuts)
+
+
+def _folders(request: Request, folder: str) -> tuple[FolderPlace, ...]:
+    names = folders(root_of(request), folder)
+    return tuple(FolderPlace(name=name, path=joined(folder, name)) for name in names)
+
+
 def _found(request: Request, asked: Typed, top: int | None) -> Recommendation:
-    with in_these_words():
-        folder = asked.folder(settings_of(request).data_root)
-        return services.recommend(asked.options(), folder, top=top)
+    root = settings_of(request).data_root
+    with in_these_words(root):
+        return services.recommend(asked.options(), asked.folder(root), top=top)
+
+
+def _ask(request: Request, asked: Typed, problem: str, **shown: Any) -> Response:
+    return page(
+        request,
+        "ask.html",
+        status_code=400 if problem else 200,
+        asked=asked,
+        problem=problem,
+        has_root=settings_of(request).data_root is not None,
+        **{"held": None, "browse": None, "places": None, **shown},
+    )
 
 
 def _answered(request: Request, asked: Typed, template: str, top: int) -> Response:
@@ -67,7 +137,7 @@ def _answered(request: Request, asked: Typed, template: str, top: int) -> Respon
     try:
         found = _found(request, asked, top)
     except EvtlError as error:
-        return page(request, "ask.html", status_code=400, asked=asked, problem=str(error))
+        return _ask(request, asked, str(error))
     parts = wording.parts(found.ranking)
     return page(
         request,
@@ -81,5 +151,6 @@ def _answered(request: Request, asked: Typed, template: str, top: int) -> Respon
         say=wording,
         behind=behind,
         duration=duration,
+        here=here,
         shown=render_recommendation.SHOWN,
     )

@@ -16,6 +16,8 @@ from evidence.records import ArmRecord
 #: Rows that are in memory as such at a time, and extractions that are asked for at once.
 PORTION = 20_000
 ASKED = 1_000
+#: Extractions whose records a table remembers: questions that are alike cite the same studies.
+REMEMBERED = 5_000
 #: Numbers of extractions -> the arms in them, by extraction and position.
 Read = Callable[[Sequence[int]], Mapping[tuple[int, int], ArmRecord]]
 
@@ -68,12 +70,26 @@ def _arms() -> Select[Any]:
 
 
 def _fetching(places: NDArray[np.int64], read: Read) -> Fetch:
+    known: dict[int, dict[tuple[int, int], ArmRecord]] = {}
+
     def fetch(rows: NDArray[np.intp]) -> list[ArmRecord | None]:
         asked = places[rows].tolist()
-        numbers = sorted({number for number, _ in asked})
-        found: dict[tuple[int, int], ArmRecord] = {}
-        for start in range(0, len(numbers), ASKED):
-            found |= read(numbers[start : start + ASKED])
-        return [found.get((number, position)) for number, position in asked]
+        numbers = {number for number, _ in asked}
+        found = {number: arms for number in numbers if (arms := known.get(number))}
+        new = _read(sorted(numbers - found.keys()), read)
+        if len(known) + len(new) > REMEMBERED:
+            known.clear()
+        known.update(new)
+        found |= new
+        return [found[number].get((number, position)) for number, position in asked]
 
     return fetch
+
+
+def _read(numbers: Sequence[int], read: Read) -> dict[int, dict[tuple[int, int], ArmRecord]]:
+    """The arms of each extraction by their places, in portions."""
+    found: dict[int, dict[tuple[int, int], ArmRecord]] = {number: {} for number in numbers}
+    for start in range(0, len(numbers), ASKED):
+        for place, arm in read(numbers[start : start + ASKED]).items():
+            found[place[0]][place] = arm
+    return found

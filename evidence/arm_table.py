@@ -13,6 +13,7 @@ from evidence.errors import EvidenceError
 from evidence.records import ArmRecord
 
 W = TypeVar("W")
+S = TypeVar("S")
 T = TypeVar("T")
 #: Rows of a table -> their records, in the order asked for; None where one is no longer there.
 Fetch = Callable[[NDArray[np.intp]], Sequence[ArmRecord | None]]
@@ -249,17 +250,17 @@ def begins(columns: Sequence[NDArray[Any]]) -> NDArray[np.bool_]:
     return found
 
 
-def per_table(find: Callable[[ArmTable], T]) -> Callable[[ArmTable], T]:
-    """Find something of a table once; it is forgotten with the table.
+def once_for_each(find: Callable[[S], T]) -> Callable[[S], T]:
+    """Find something of a table or a corpus once; it is forgotten with that.
 
-    What is found must not hold the table, or neither is ever forgotten.
+    What is found must not hold what it was found of, or neither is ever forgotten.
     """
-    known: WeakKeyDictionary[ArmTable, T] = WeakKeyDictionary()
+    known: WeakKeyDictionary[S, T] = WeakKeyDictionary()
 
     @wraps(find)
-    def found(table: ArmTable) -> T:
-        if table not in known:
-            known[table] = find(table)
-        return known[table]
+    def found(of: S) -> T:
+        if of not in known:
+            known[of] = find(of)
+        return known[of]
 
     return found

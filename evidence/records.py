@@ -359,7 +359,7 @@ class Imported(Record):
     dry_run: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Corpus:
     """Everything of the store that a recommendation rests on.
 

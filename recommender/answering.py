@@ -9,13 +9,13 @@ from evidence.records import Corpus
 from recommender import doubt
 from recommender.advice import advise
 from recommender.certainty import certainty
-from recommender.citing import cited_rule, supporting
+from recommender.citing import supporting
 from recommender.configuration import Configuration
 from recommender.derivation import derivation
 from recommender.disagreements import disagreements, size_bins
 from recommender.measured import Measured
 from recommender.plan import MILD, PlanEvidence, TrainingPlan, make_plan
-from recommender.ranking import Gathered, Question, beside, gather, order, scores
+from recommender.ranking import Gathered, Question, beside, first, gather, order, scores
 from recommender.records import (
     Advice,
     Alternative,
@@ -54,7 +54,7 @@ def recommend(question: Question, corpus: Corpus, top: int | None = None) -> Rec
     evidence = gather(question, corpus)
     literature, ranked = evidence.literature, order(evidence, question.goal)
     choices, second = _choices(evidence, ranked[:top]), _runner_up(evidence, ranked)
-    best, chosen = choices[0], evidence.candidates[ranked[0]]
+    best, chosen = choices[0], evidence.candidates.backbones[ranked[0]]
     advice = advise(
         question.profile,
         chosen,
@@ -82,7 +82,7 @@ def recommend(question: Question, corpus: Corpus, top: int | None = None) -> Rec
             literature.pairs.standing,
             evidence.claims,
             size_bins(corpus.arms),
-            {backbone.name: backbone.family for backbone in corpus.backbones},
+            evidence.known.families,
         ),
         advice=advice,
         warnings=doubt.warnings(best, evidence),
@@ -96,8 +96,7 @@ def _choices(evidence: Gathered, ranked: tuple[int, ...]) -> tuple[Choice, ...]:
     parts = {**standing.parts, **beside(evidence, goal)}
     values = scores(evidence, goal)
 
-    literature = evidence.literature
-    cited = {rule.id: cited_rule(rule, evidence.claims) for rule in literature.rules}
+    literature, cited = evidence.literature, evidence.known.cited
 
     @cache
     def studies_of(family: str, approach: str) -> tuple[CitedStudy, ...]:
@@ -126,7 +125,7 @@ def _cost(evidence: Gathered, n: int) -> Cost:
     n_macs, _, seconds, memory = evidence.demands[n]
     return Cost(
         n_macs=n_macs,
-        relative=round(float(n_macs / evidence.n_macs.min()), 2),
+        relative=round(float(n_macs / evidence.demands.n_macs.min()), 2),
         seconds=None if seconds is None else round(seconds.value, 1),
         memory_mb=None if memory is None else round(memory.value),
         n_runs=0 if seconds is None else seconds.n_runs,
@@ -186,13 +185,11 @@ def _alternatives(evidence: Gathered, best: int) -> tuple[Alternative, ...]:
     Where nothing but cost would be left to go by, that part decides alone: no alternative.
     """
     goal = evidence.question.goal
-    cases = {
-        f"the goal were {other}": order(evidence, other)[0] for other in GOALS if other != goal
-    }
+    cases = {f"the goal were {other}": first(evidence, other) for other in GOALS if other != goal}
     for name in evidence.standing.parts:
         rest = replace(evidence, standing=evidence.standing.without(name))
         if rest.standing.tells_apart:
-            cases[f"{name.replace('_', ' ')} did not count"] = order(rest, goal)[0]
+            cases[f"{name.replace('_', ' ')} did not count"] = first(rest, goal)
     return tuple(_alternative(evidence, when, n, best) for when, n in cases.items() if n != best)
 
 
@@ -206,7 +203,7 @@ def _alternative(evidence: Gathered, when: str, n: int, best: int) -> Alternativ
         initialisation=one.initialisation,
         head=one.head,
         gain_points=round(float(expected[n] - expected[best]), 3),
-        relative_cost=round(float(evidence.n_macs[n] / evidence.n_macs[best]), 2),
+        relative_cost=round(float(evidence.demands.n_macs[n] / evidence.demands.n_macs[best]), 2),
     )
 
 
@@ -223,7 +220,7 @@ def _plan(
     alike = [n for n in ranked if (found[n].method, found[n].head) == (chosen.method, chosen.head)]
     return make_plan(
         evidence.question.profile,
-        [evidence.candidates[n] for n in alike],
+        [evidence.candidates.backbones[n] for n in alike],
         best.approach,
         best.head,
         PlanEvidence(

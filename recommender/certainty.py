@@ -38,7 +38,7 @@ def certainty(best: Choice, second: RunnerUp | None, evidence: Gathered) -> Cert
         "sets in turn, in the tables that ship with evtl",
         f"own data: {_own_data(n_measured, evidence)}",
     )
-    known = evidence.standing.tells_apart or len(evidence.candidates) == 1
+    known = evidence.standing.tells_apart or len(evidence.standing.configurations) == 1
     weighed = n_close if evidence.weights.parts["neighbours"] else 0
     level = level_of(
         second.chance if second else 0.0,

@@ -159,7 +159,11 @@ class Controlled:
         tuple of ndarray
             Means, shape (M,), and covariance, shape (M, M).
         """
-        asked = [Place(configuration, task, table) for configuration in configurations]
+        # Where tasks have nothing to themselves, all are one.
+        return _predicted(self, task if self.settings.own else Task(""), (*configurations,), table)
+
+    def expect(self, asked: Sequence[Place]) -> tuple[Array, Array]:
+        """Expected scores at places; means, shape (M,), and covariance, shape (M, M)."""
         prior = self._between(asked, asked)
         if not self.observations:
             return np.zeros(len(asked)), prior
@@ -172,13 +176,18 @@ class Controlled:
         self, task: Task, configuration: Configuration, table: str = ""
     ) -> dict[tuple[str, str], float]:
         """Table and data set -> its part of a configuration's expected score; they add up to it."""
+        task = task if self.settings.own else Task("")
+        return dict(_contributed(self, Place(configuration, task, table)))
+
+    def contribute(self, asked: Place) -> dict[tuple[str, str], float]:
+        """As `contributions`, at a place."""
         found: dict[tuple[str, str], float] = defaultdict(float)
         if not self.observations:
             return found
-        cross = self._between([Place(configuration, task, table)], self._places)[0]
+        cross = self._between([asked], self._places)[0]
         for one, part in zip(self.observations, cross * self._weights, strict=True):
             found[one.table, one.task.name] += float(part)
-        return dict(found)
+        return found
 
     def left_out(self) -> Array:
         """What other data sets predict for each observation, shape (N,).
@@ -196,6 +205,22 @@ class Controlled:
 def pooled(observations: tuple[Observation, ...], settings: Settings) -> Controlled:
     """The model, inverted once however many questions are asked."""
     return Controlled(observations, settings)
+
+
+@lru_cache(maxsize=16)
+def _predicted(
+    model: Controlled, task: Task, configurations: tuple[Configuration, ...], table: str
+) -> tuple[Array, Array]:
+    """What a model expects of candidates; the same ones are asked about over and over."""
+    found = model.expect([Place(one, task, table) for one in configurations])
+    for values in found:
+        values.flags.writeable = False
+    return found
+
+
+@lru_cache(maxsize=64)
+def _contributed(model: Controlled, asked: Place) -> dict[tuple[str, str], float]:
+    return model.contribute(asked)
 
 
 def groups(words: Sequence[object]) -> tuple[npt.NDArray[np.int64], ...]:

@@ -120,8 +120,9 @@ class Learned:
     ) -> Estimate | None:
         """Wall time of a training; None where no run was alike."""
         line = self.seconds_by_kind.get(kind_of(approach))
-        size = training_macs(backbone, approach, n_images, epochs)
-        return None if line is None else line.at(size)
+        if line is None:
+            return None
+        return line.at(training_macs(backbone, approach, n_images, epochs))
 
     def memory_mb(self, backbone: Backbone, approach: Approach, n_images: int) -> Estimate | None:
         """Most memory that a training takes, in 10^6 bytes; None where no run was alike."""

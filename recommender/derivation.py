@@ -1,13 +1,13 @@
 """How an answer came about, in full."""
 
 from evidence.records import ArmRecord
-from recommender.citing import cited, cited_rule, used
+from recommender.citing import used
 from recommender.configuration import SIDES, Configuration, asked
 from recommender.controlled import alike, nearest, pooled
 from recommender.neighbours import Neighbour
 from recommender.pricing import MEMORY_PRICES, PRICES
 from recommender.ranking import Gathered
-from recommender.records import CitedStudy, ControlledEvidence, Derivation, FiredRule
+from recommender.records import CitedStudy, ControlledEvidence, Derivation
 
 #: Parts of the controlled evidence below this many points are left out.
 LEAST_POINTS = 0.001
@@ -29,13 +29,7 @@ def derivation(evidence: Gathered, best: int) -> Derivation:
             for neighbour in evidence.literature.near
             for arm in neighbour.arms[:1]
         ),
-        rules=tuple(
-            FiredRule(
-                **dict(cited_rule(rule, evidence.claims)),
-                against=cited(rule.against, evidence.claims),
-            )
-            for rule in evidence.literature.rules
-        ),
+        rules=tuple(evidence.known.rules[rule.id] for rule in evidence.literature.rules),
     )
 
 
@@ -46,16 +40,23 @@ def _controlled(evidence: Gathered, one: Configuration) -> tuple[ControlledEvide
     model = pooled(nearest(evidence.observations, task), settings)
     tasks = {(o.table, o.task.name): o.task for o in evidence.observations}
     unit = (evidence.weights.points or 1.0) * evidence.weights.parts["controlled"]
+    counting = {
+        place: unit * part
+        for place, part in model.contributions(task, one).items()
+        if abs(unit * part) >= LEAST_POINTS
+    }
+    if not counting:
+        return ()
+    near = alike([task], [tasks[place] for place in counting], settings.sides)[0]
     found = [
         ControlledEvidence(
             table=table,
             dataset=dataset,
             modality=tasks[table, dataset].modality,
-            likeness=round(float(alike([task], [tasks[table, dataset]], settings.sides)[0, 0]), 3),
-            points=round(unit * part, 4),
+            likeness=round(float(likeness), 3),
+            points=round(points, 4),
         )
-        for (table, dataset), part in model.contributions(task, one).items()
-        if abs(unit * part) >= LEAST_POINTS
+        for ((table, dataset), points), likeness in zip(counting.items(), near, strict=True)
     ]
     return tuple(sorted(found, key=lambda e: (-abs(e.points), e.table, e.dataset)))
 

@@ -11,7 +11,7 @@ from math import inf
 
 import numpy as np
 
-from evidence.arm_table import ArmTable, per_table
+from evidence.arm_table import ArmTable, once_for_each
 from evidence.records import Claim, TaskProfile
 from recommender.headtohead import FamilyStanding
 from recommender.records import Choice, Disagreement, Side
@@ -39,7 +39,7 @@ class SizeBin:
     augmented: tuple[int, int]
 
 
-@per_table
+@once_for_each
 def size_bins(table: ArmTable) -> tuple[SizeBin, ...]:
     """Count the studies of `SIZE_REVIEW` by size and approach, in the order of `SIZE_BINS`.
 

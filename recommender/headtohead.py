@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evidence.arm_table import ArmTable, begins, per_table
+from evidence.arm_table import ArmTable, begins, once_for_each
 from evidence.records import TaskProfile
 from recommender.neighbours import SILENT
 from recommender.similarity import CLOSE, task_similarities
@@ -65,7 +65,7 @@ class FamilyWin(NamedTuple):
     study_key: str
 
 
-@per_table
+@once_for_each
 def all_pairs(table: ArmTable) -> Pairs:
     """The pairs of a table, whatever is asked."""
     columns = _ordered(table, *_met(table))

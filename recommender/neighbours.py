@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from evidence.arm_table import ArmTable, Column, per_table
+from evidence.arm_table import ArmTable, Column, once_for_each
 from evidence.records import ArmRecord, TaskProfile
 from recommender.similarity import task_similarities
 
@@ -52,7 +52,7 @@ class _OwnArms:
     begins: NDArray[np.intp]
 
 
-@per_table
+@once_for_each
 def _own(table: ArmTable) -> _OwnArms:
     rows = np.flatnonzero(~table.role.among({"benchmark"}))
     studies = table.study.codes[rows]
@@ -101,6 +101,8 @@ def shares(
     mapping of str to float
         Similarity-weighted shares, adding up to 1 over all words (empty for an empty corpus).
     """
+    if math.isinf(PRIOR_STUDIES):
+        return _shares_everywhere(table)[what]
     everywhere = _everywhere(table)[what]
     near = _weights(neighbours, what)
     n_all, n_near = sum(everywhere.values()), sum(near.values())
@@ -108,6 +110,15 @@ def shares(
     return {
         word: (pull * near.get(word, 0.0) + count / n_all) / (pull * n_near + 1)
         for word, count in everywhere.items()
+    }
+
+
+@once_for_each
+def _shares_everywhere(table: ArmTable) -> Mapping[Choosable, Mapping[str, float]]:
+    """Share of each word in the whole corpus: where neighbours count for nothing."""
+    return {
+        what: {word: count / sum(votes.values()) for word, count in votes.items()}
+        for what, votes in _everywhere(table).items()
     }
 
 
@@ -120,7 +131,7 @@ def _weights(studies: Sequence[Neighbour], what: Choosable) -> dict[str, float]:
     return dict(total)
 
 
-@per_table
+@once_for_each
 def _everywhere(table: ArmTable) -> Mapping[Choosable, Mapping[str, float]]:
     """In how many studies each word stands; a study's words share its one vote."""
     return {what: _votes(table, getattr(table, what)) for what in get_args(Choosable)}

@@ -1,9 +1,10 @@
 """What each kind of evidence says of a configuration for a question, before it is weighted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import fmean
+from math import fsum
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from evidence.records import Corpus, TaskProfile
 from recommender.configuration import Configuration
 from recommender.headtohead import Comparisons, comparisons, strength
-from recommender.neighbours import K, Neighbour, by_study, shares
+from recommender.neighbours import Choosable, K, Neighbour, by_study, shares
 from recommender.rules import Rule, load_rules
 
 Array = npt.NDArray[np.float64]
@@ -22,6 +23,24 @@ LITERATURE = ("neighbours", "rules", "head_to_head")
 #: one metric, and a third do.
 REPORTING = 60
 PARTS = ("controlled", *LITERATURE)
+#: What of a configuration is chosen.
+CHOSEN: tuple[Choosable, ...] = ("backbone", "family", "approach", "initialisation", "head")
+
+
+class _Found(NamedTuple):
+    """Which rules were found to concern what, as bits of a number, and the rules of such numbers.
+
+    A rule concerns a configuration where it concerns its network and the way to carry it out, and
+    there are far fewer of these.
+    """
+
+    networks: dict[tuple[str, ...], int]
+    ways: dict[tuple[str, ...], int]
+    rules: dict[int, tuple[Rule, ...]]
+
+
+def _bits(holds: Iterable[bool]) -> int:
+    return sum(1 << n for n, one in enumerate(holds) if one)
 
 
 @dataclass(frozen=True)
@@ -42,13 +61,7 @@ class Literature:
         return cls(
             near=near,
             reporting=reporting,
-            prevalence={
-                "backbone": shares(near, corpus.arms, "backbone"),
-                "family": shares(near, corpus.arms, "family"),
-                "approach": shares(near, corpus.arms, "approach"),
-                "initialisation": shares(near, corpus.arms, "initialisation"),
-                "head": shares(near, corpus.arms, "head"),
-            },
+            prevalence={what: shares(near, corpus.arms, what) for what in CHOSEN},
             pairs=comparisons(profile, corpus.arms),
             rules=tuple(rule for rule in load_rules() if rule.fires(profile)),
         )
@@ -58,9 +71,8 @@ class Literature:
         return tuple(rule for rule in self.rules if not rule.is_setting)
 
     @cached_property
-    def _preferred(self) -> dict[Configuration, tuple[Rule, ...]]:
-        """What `prefer` found before: it is asked to score and to cite."""
-        return {}
+    def _found(self) -> "_Found":
+        return _Found({}, {}, {})
 
     def prefer(self, one: Configuration) -> tuple[Rule, ...]:
         """Rules that speak for a configuration.
@@ -68,32 +80,30 @@ class Literature:
         What the reviews say of approaches is about weights that are transferred: it does not speak
         for random ones.
         """
-        if one not in self._preferred:
-            self._preferred[one] = tuple(
-                rule
-                for rule in self._on_choices
-                if rule.concerns(one.backbone, one.family, one.approach, one.head)
-                if one.initialisation != "random" or not rule.approach
+        rules, found = self._on_choices, self._found
+        network, way = one[:2], one[2:5]
+        if network not in found.networks:
+            found.networks[network] = _bits(rule.concerns_network(*one[:2]) for rule in rules)
+        if way not in found.ways:
+            random = one.initialisation == "random"
+            found.ways[way] = _bits(
+                rule.concerns_way(one.approach, one.head) and not (random and rule.approach)
+                for rule in rules
             )
-        return self._preferred[one]
+        bits = found.networks[network] & found.ways[way]
+        if bits not in found.rules:
+            found.rules[bits] = tuple(rule for n, rule in enumerate(rules) if bits >> n & 1)
+        return found.rules[bits]
 
     def popularity(self, one: Configuration) -> float:
         """Mean share of each thing that is chosen among the neighbours."""
-        words = {
-            "backbone": one.backbone,
-            "family": one.family,
-            "approach": one.approach,
-            "initialisation": one.initialisation,
-            "head": one.head,
-        }
-        return fmean(self.prevalence[kind].get(word, 0.0) for kind, word in words.items())
+        found = [self.prevalence[what].get(getattr(one, what), 0.0) for what in CHOSEN]
+        return fsum(found) / len(found)
 
     def parts(self, configurations: Sequence[Configuration]) -> dict[str, Array]:
         """Each part of `LITERATURE` for each configuration, shape (N,)."""
-        rates = {
-            (c.backbone, c.family): strength(self.pairs, c.backbone, c.family)
-            for c in configurations
-        }
+        networks = dict.fromkeys((c.backbone, c.family) for c in configurations)
+        rates = {network: strength(self.pairs, *network) for network in networks}
         return {
             "neighbours": np.array([self.popularity(c) for c in configurations]),
             "rules": np.array([sum(r.strength for r in self.prefer(c)) for c in configurations]),

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -96,7 +97,14 @@ class PlannedBackbone(Record):
     @classmethod
     def of(cls, backbone: Backbone) -> "PlannedBackbone":
         """A backbone of the store that a library carries out."""
-        return cls.model_validate({name: getattr(backbone, name) for name in cls.model_fields})
+        return _planned(backbone.name, backbone.library, backbone.model, backbone.input_px)
+
+
+@lru_cache(maxsize=1000)
+def _planned(*values: object) -> PlannedBackbone:
+    """Made once: nearly every answer plans for nearly every network."""
+    fields = dict(zip(PlannedBackbone.model_fields, values, strict=True))
+    return PlannedBackbone.model_validate(fields)
 
 
 class PlannedWeights(Record):

@@ -1,13 +1,20 @@
 """What a training takes, as a price in points of AUC."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from evidence.records import Backbone
 from evidence.vocabulary import Approach
-from recommender.cost import Estimate, Learned, held_bytes, training_macs
+from recommender.cost import Estimate, Learned, held_bytes, kind_of, training_macs
 from recommender.records import Goal
+
+Array = npt.NDArray[np.float64]
 
 #: Points of AUC that ten times the time must bring. A choice of ours, not a finding: accuracy at
 #: any price, what most people would pay, and the cheapest that is not much worse.
@@ -45,12 +52,14 @@ class Demand(NamedTuple):
         cls, backbone: Backbone, approach: Approach, n_images: int, learned: Learned
     ) -> "Demand":
         """Of a backbone and an approach on a number of images."""
-        training = backbone, approach, n_images
+        kind, training = kind_of(approach), (backbone, approach, n_images)
+        n_macs, held = training_macs(*training), held_bytes(*training)
+        seconds, memory = learned.seconds_by_kind.get(kind), learned.memory_by_kind.get(kind)
         return cls(
-            training_macs(*training),
-            held_bytes(*training) / 1e6,
-            learned.seconds(*training),
-            learned.memory_mb(*training),
+            n_macs,
+            held / 1e6,
+            None if seconds is None else seconds.at(n_macs),
+            None if memory is None else memory.at(held),
         )
 
     def price(self, goal: Goal) -> float:
@@ -69,6 +78,52 @@ class Demand(NamedTuple):
         if limit_mb is None or found is None or found.source == "shipped_at_own_pace":
             return False
         return found.value > limit_mb
+
+
+@dataclass(frozen=True, eq=False)
+class Demands:
+    """What the trainings of N candidates take.
+
+    Attributes
+    ----------
+    known : tuple of Demand
+        One for each of those that take unlike.
+    of : ndarray of int, shape (N,)
+        Which of them is each candidate's.
+    limit_mb : float or None
+        Memory of the machine, where it is known.
+    """
+
+    known: tuple[Demand, ...]
+    of: npt.NDArray[np.int64]
+    limit_mb: float | None
+
+    def __getitem__(self, n: int) -> Demand:
+        return self.known[self.of[n]]
+
+    @cached_property
+    def n_macs(self) -> Array:
+        """Counted operations, shape (N,)."""
+        return self._each(one.n_macs for one in self.known)
+
+    @cached_property
+    def _prices(self) -> dict[Goal, tuple[Array, Array]]:
+        return {}
+
+    def prices(self, goal: Goal) -> tuple[Array, Array]:
+        """Points that time and memory count, each of shape (N,)."""
+        if goal not in self._prices:
+            time = self._each(one.price(goal) for one in self.known)
+            self._prices[goal] = time, self._each(memory_prices(self.known, goal))
+        return self._prices[goal]
+
+    @cached_property
+    def too_large(self) -> npt.NDArray[np.bool_]:
+        """Which are predicted not to fit into the memory, shape (N,)."""
+        return self._each(one.exceeds(self.limit_mb) for one in self.known) > 0
+
+    def _each(self, values: Iterable[float]) -> Array:
+        return np.array([*values], dtype=float)[self.of]
 
 
 def memory_prices(demands: Sequence[Demand], goal: Goal) -> list[float]:

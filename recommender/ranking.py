@@ -2,32 +2,24 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from evidence.records import Backbone, Claim, Corpus, TaskProfile
+from evidence.records import Claim, Corpus, TaskProfile
 from evidence.vocabulary import Approach, Initialisation
-from recommender.candidates import Asked, asked_as
-from recommender.configuration import (
-    IMAGENET,
-    Configuration,
-    Observation,
-    Task,
-    asked,
-    of_run,
-    of_table,
-)
-from recommender.controlled import nearest, pooled, usable
-from recommender.cost import learn
+from recommender.candidates import Asked
+from recommender.configuration import Configuration, Observation, Task, asked, of_run
+from recommender.controlled import nearest, pooled
 from recommender.errors import RecommendationError
+from recommender.grounds import Candidates, Grounds, Limits, candidates, grounds, observed
 from recommender.measured import Measured, standard_error, updated
 from recommender.parts import PARTS, Literature
-from recommender.plan import carried_out
-from recommender.pricing import Demand, memory_prices
+from recommender.pricing import Demand, Demands
 from recommender.records import Goal
 from recommender.weights import Weights, load_weights
 
@@ -81,6 +73,38 @@ class Question:
     memory_mb: float | None = None
 
 
+class Unmeasured(NamedTuple):
+    """Whose method was never measured, but for the one that trials speak for.
+
+    Attributes
+    ----------
+    unknown : ndarray of bool, shape (N,)
+    borrowed : ndarray, shape (N,)
+        Of these the standard deviation of the difference to what is most like them of what was
+        measured; else 0.
+    """
+
+    unknown: npt.NDArray[np.bool_]
+    borrowed: Array
+
+    @classmethod
+    def of(
+        cls,
+        configurations: Sequence[Configuration],
+        covariance: Array,
+        compared: frozenset[tuple[Approach, Initialisation]],
+        favoured: Configuration | None,
+    ) -> "Unmeasured":
+        """Of candidates with the covariance of their expectations."""
+        unknown = np.array([c.method not in compared and c != favoured for c in configurations])
+        borrowed = np.zeros(len(unknown))
+        if unknown.any() and not unknown.all():
+            c, own = covariance, covariance.diagonal()
+            apart = own[unknown, None] + own[~unknown] - 2 * c[np.ix_(unknown, ~unknown)]
+            borrowed[unknown] = np.sqrt(np.maximum(apart.min(1), 0.0))
+        return cls(unknown, borrowed)
+
+
 @dataclass(frozen=True)
 class Standing:
     """What the evidence says of every candidate, before the price of computing.
@@ -95,6 +119,7 @@ class Standing:
         Of the expectations, in points squared.
     compared : frozenset of (approach, initialisation)
         Methods of which anything was measured.
+    unmeasured : Unmeasured
     favoured : Configuration or None
         For which trials on the user's images speak.
     """
@@ -103,22 +128,23 @@ class Standing:
     parts: Mapping[str, Array]
     covariance: Array
     compared: frozenset[tuple[Approach, Initialisation]]
+    unmeasured: Unmeasured
     favoured: Configuration | None = None
 
-    @property
+    @cached_property
     def expected(self) -> Array:
         """Points of AUC beside the average candidate, shape (N,)."""
         total: Array = np.sum([*self.parts.values()], axis=0)
         return total
 
-    @property
+    @cached_property
     def decided(self) -> Array:
         """What puts the favoured candidate before all others, 0 for these; shape (N,).
 
         No points of AUC are behind it, so it counts in the order and nowhere else.
         """
         lead = np.zeros(len(self.configurations))
-        if self.favoured in self.configurations:
+        if self.favoured is not None and self.favoured in self.configurations:
             n = self.configurations.index(self.favoured)
             others = np.delete(self.expected, n).max(initial=self.expected[n] - LEAD)
             lead[n] = max(float(others - self.expected[n]) + LEAD, 0.0)
@@ -131,23 +157,13 @@ class Standing:
         less, of the difference to what is most like them of what was measured, and never comes
         before the best of that; where nothing was measured of any method there is none.
         """
-        unknown = self._unknown
+        unknown, borrowed = self.unmeasured
         if unknown.all() or not unknown.any():
             return np.zeros(len(scores))
-        c, own = self.covariance, self.covariance.diagonal()
-        apart = own[unknown, None] + own[~unknown] - 2 * c[np.ix_(unknown, ~unknown)]
-        less = np.zeros(len(scores))
-        less[unknown] -= np.sqrt(np.maximum(apart.min(1), 0.0))
+        less = 0.0 - borrowed
         return less + behind(scores + less, unknown, float(scores[~unknown].max()))
 
     @cached_property
-    def _unknown(self) -> npt.NDArray[np.bool_]:
-        """Whose method was never measured, but for the one that trials speak for."""
-        return np.array(
-            [c.method not in self.compared and c != self.favoured for c in self.configurations]
-        )
-
-    @property
     def tells_apart(self) -> bool:
         """Whether anything but cost differs between the candidates."""
         spreads = [np.ptp(part) for part in (*self.parts.values(), self.decided)]
@@ -155,9 +171,11 @@ class Standing:
 
     def without(self, part: str) -> "Standing":
         """The same had a part said nothing; the trials decide nothing without ``measured``."""
-        parts = {**self.parts, part: np.zeros(len(self.configurations))}
-        favoured = None if part == "measured" else self.favoured
-        return replace(self, parts=parts, favoured=favoured)
+        found = replace(self, parts={**self.parts, part: np.zeros(len(self.configurations))})
+        if part != "measured" or self.favoured is None:
+            return found
+        known = self.configurations, self.covariance, self.compared
+        return replace(found, favoured=None, unmeasured=Unmeasured.of(*known, None))
 
     def chance(self, first: int, second: int) -> float:
         """That one candidate does better than another, in [0, 1]."""
@@ -167,30 +185,35 @@ class Standing:
         return 1 - NormalDist(gap, math.sqrt(max(variance, 1e-12))).cdf(0.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gathered:
     """All that one answer rests on."""
 
     question: Question
     corpus: Corpus
-    candidates: tuple[Backbone, ...]
+    candidates: Candidates
     literature: Literature
     standing: Standing
     weights: Weights
     observations: tuple[Observation, ...]
     measured: tuple[Measured, ...]
-    demands: tuple[Demand, ...]
-    claims: Mapping[str, Claim] = field(repr=False)
+    demands: Demands
+    known: Grounds
 
-    @cached_property
-    def n_macs(self) -> Array:
-        """Counted operations of each candidate, shape (N,)."""
-        return np.array([one.n_macs for one in self.demands], dtype=float)
+    @property
+    def claims(self) -> Mapping[str, Claim]:
+        """Claims of the reviews by their keys."""
+        return self.known.claims
 
-    @cached_property
+    @property
     def too_large(self) -> npt.NDArray[np.bool_]:
         """Which candidates are predicted not to fit into the machine's memory, shape (N,)."""
-        return np.array([one.exceeds(self.question.memory_mb) for one in self.demands])
+        return self.demands.too_large
+
+    @cached_property
+    def _beside(self) -> dict[Goal, dict[str, Array]]:
+        """What `beside` found before."""
+        return {}
 
 
 def gather(question: Question, corpus: Corpus, weights: Weights | None = None) -> Gathered:
@@ -201,51 +224,46 @@ def gather(question: Question, corpus: Corpus, weights: Weights | None = None) -
     weights : Weights or None
         None for those that ship with evtl.
     """
-    pairs = _candidates(question, corpus)
-    candidates = tuple(backbone for backbone, _ in pairs)
-    configurations = tuple(configuration for _, configuration in pairs)
-    fitted = weights or load_weights()
+    known, fitted = grounds(corpus), weights or load_weights()
+    ranked = _candidates(question, corpus)
     literature = Literature.on(question.profile, corpus)
-    observations = observed(corpus, besides=question.data_digest)
-    by_name = {backbone.name: backbone for backbone in corpus.backbones}
+    besides = question.data_digest
+    observations = observed(corpus, besides) if besides else known.observations
     measured = (*question.measured, *own_measurements(corpus, question.data_digest))
-    learned, n_images = learn(corpus.runs, by_name, corpus.shipped), question.profile.n_images
-    task = asked(question.profile, question.data_digest)
     return Gathered(
         question=question,
         corpus=corpus,
-        candidates=candidates,
+        candidates=ranked,
         literature=literature,
-        standing=replace(
-            stand(
-                task,
-                configurations,
-                observations,
-                literature.parts(configurations),
-                fitted,
-                measured,
-            ),
+        standing=stand(
+            asked(question.profile, question.data_digest),
+            ranked.configurations,
+            observations,
+            literature.parts(ranked.configurations),
+            fitted,
+            measured,
             favoured=question.favoured,
         ),
         weights=fitted,
         observations=observations,
         measured=measured,
-        demands=tuple(Demand.of(b, c.approach, n_images, learned) for b, c in pairs),
-        claims={claim.key: claim for claim in corpus.claims},
+        demands=Demands(
+            tuple(
+                Demand.of(*training, question.profile.n_images, known.learned)
+                for training in ranked.trainings
+            ),
+            ranked.training_of,
+            question.memory_mb,
+        ),
+        known=known,
     )
 
 
-def _candidates(question: Question, corpus: Corpus) -> tuple[tuple[Backbone, Configuration], ...]:
+def _candidates(question: Question, corpus: Corpus) -> Candidates:
     """Every configuration that can be carried out and is asked for."""
-    found = tuple(
-        (backbone, Configuration.of(backbone.name, backbone.family, way))
-        for backbone in corpus.backbones
-        if backbone.library and (question.backbones is None or backbone.name in question.backbones)
-        for way in carried_out(question.profile.task)
-        if question.approaches is None or asked_as(way) in question.approaches
-        if question.here is None or backbone.name in question.here or way.initialisation == "random"
-    )
-    if not found:
+    asked_for = question.backbones, question.here, question.approaches
+    found = candidates(grounds(corpus), Limits(question.profile.task, *asked_for))
+    if not found.configurations:
         msg = "the store holds no backbone that a library carries out; reload the corpus"
         if any(backbone.library for backbone in corpus.backbones):
             msg = (
@@ -255,26 +273,9 @@ def _candidates(question: Question, corpus: Corpus) -> tuple[tuple[Backbone, Con
     return found
 
 
-def observed(corpus: Corpus, besides: str = "") -> tuple[Observation, ...]:
-    """Controlled results and own runs, but for runs on the data set of the digest `besides`.
-
-    Results of weights that are not recommended (other than ImageNet's) answer another question.
-    """
-    families = {backbone.name: backbone.family for backbone in corpus.backbones}
-    runs = [
-        found
-        for run in corpus.runs
-        if (found := of_run(run, families.get(run.backbone, run.backbone))) is not None
-        and not (besides and found.task.name == besides)
-    ]
-    ours = [one for one in corpus.controlled if one.pretraining in {IMAGENET, ""}]
-    return usable([*map(of_table, ours), *runs])
-
-
 def own_measurements(corpus: Corpus, digest: str) -> tuple[Measured, ...]:
     """Own finished runs on the data set of this digest, each seed with a split of its own."""
-    families = {backbone.name: backbone.family for backbone in corpus.backbones}
-    found = []
+    families, found = grounds(corpus).families, []
     for run in corpus.runs if digest else ():
         one = of_run(run, families.get(run.backbone, run.backbone))
         if one is not None and one.task.name == digest:
@@ -292,6 +293,7 @@ def stand(
     weights: Weights,
     measured: Sequence[Measured] = (),
     table: str = "",
+    favoured: Configuration | None = None,
 ) -> Standing:
     """What the evidence says of each configuration, in points of AUC.
 
@@ -303,6 +305,8 @@ def stand(
         The parts that the reviews give.
     table : str
         The table that the answer is for, where it is one.
+    favoured : Configuration or None
+        For which the measurements speak.
     """
     model = pooled(nearest(observations, task), weights.settings)
     mean, covariance = model.predict(task, configurations, table)
@@ -316,7 +320,14 @@ def stand(
     after, spread = updated(configurations, before, scaled, measured)
     known = [*(o.configuration for o in observations), *(m.configuration for m in measured)]
     compared = frozenset(one.method for one in known)
-    return Standing(tuple(configurations), {**parts, "measured": after - before}, spread, compared)
+    return Standing(
+        configurations=tuple(configurations),
+        parts={**parts, "measured": after - before},
+        covariance=spread,
+        compared=compared,
+        unmeasured=Unmeasured.of(configurations, spread, compared, favoured),
+        favoured=favoured,
+    )
 
 
 def behind(scores: Array, marked: npt.NDArray[np.bool_], bound: float) -> Array:
@@ -338,12 +349,15 @@ def beside(evidence: Gathered, goal: Goal) -> dict[str, Array]:
     doubt about what was never measured (``unmeasured``), and what puts those that are predicted
     not to fit into the memory behind all others (``too_large``).
     """
+    if goal not in evidence._beside:
+        evidence._beside[goal] = _found_beside(evidence, goal)
+    return evidence._beside[goal]
+
+
+def _found_beside(evidence: Gathered, goal: Goal) -> dict[str, Array]:
     standing, too_large = evidence.standing, evidence.too_large
-    found = {
-        "decided": standing.decided,
-        "cost": np.array([one.price(goal) for one in evidence.demands]),
-        "memory": np.array(memory_prices(evidence.demands, goal)),
-    }
+    time, memory = evidence.demands.prices(goal)
+    found = {"decided": standing.decided, "cost": time, "memory": memory}
     total = standing.expected + np.sum([*found.values()], axis=0)
     found["unmeasured"] = standing.doubt(total)
     total = total + found["unmeasured"]
@@ -356,9 +370,18 @@ def beside(evidence: Gathered, goal: Goal) -> dict[str, Array]:
 def order(evidence: Gathered, goal: Goal) -> tuple[int, ...]:
     """Candidates, best first; ties go to the cheaper, to pretrained weights, then to the name."""
     values = np.round(scores(evidence, goal), DIGITS)
-    names = evidence.standing.configurations
+    return tuple(_best_first(evidence, -values).tolist())
 
-    def place(n: int) -> tuple[float, float, bool, Configuration]:
-        return -values[n], evidence.n_macs[n], names[n].initialisation == "random", names[n]
 
-    return tuple(sorted(range(len(names)), key=place))
+def first(evidence: Gathered, goal: Goal) -> int:
+    """The first of `order`."""
+    values = np.round(scores(evidence, goal), DIGITS)
+    tied = np.flatnonzero(values == values.max())
+    return int(tied[_best_first(evidence, -values[tied], tied)[0]])
+
+
+def _best_first(
+    evidence: Gathered, losses: Array, among: npt.NDArray[np.int64] | slice = slice(None)
+) -> npt.NDArray[np.int64]:
+    places, n_macs = evidence.candidates.places[among], evidence.demands.n_macs[among]
+    return np.lexsort((places, n_macs, losses))

@@ -92,13 +92,19 @@ class Rule(Scope):
 
     def concerns(self, backbone: str, family: str, approach: Approach, head: Head) -> bool:
         """Whether a choice has all that the rule names."""
-        wanted = (
-            (self.family, family),
-            (self.backbone, backbone),
-            (self.approach, approach),
-            (self.head, head),
+        return self.concerns_network(backbone, family) and self.concerns_way(approach, head)
+
+    def concerns_network(self, backbone: str, family: str) -> bool:
+        """Whether a network is among those that the rule names."""
+        return (not self.family or family in self.family) and (
+            not self.backbone or backbone in self.backbone
         )
-        return all(not words or word in words for words, word in wanted)
+
+    def concerns_way(self, approach: Approach, head: Head) -> bool:
+        """Whether a way to carry a network out is among those that the rule names."""
+        return (not self.approach or approach in self.approach) and (
+            not self.head or head in self.head
+        )
 
     def prefers(self, backbone: str, family: str, approach: Approach, head: Head) -> bool:
         """Whether the rule speaks for a choice rather than for one of its settings."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.arm_table import ORDER, WORDS, ArmTable, per_table
+from evidence.arm_table import ORDER, WORDS, ArmTable, once_for_each
 from evidence.errors import EvidenceError
 from evidence.records import ArmRecord
 from tests.unit.recommender import reference
@@ -105,7 +105,7 @@ def test_what_is_found_of_a_table_is_found_once_and_goes_with_it(
 ) -> None:
     asked: list[int] = []
 
-    @per_table
+    @once_for_each
     def size(table: ArmTable) -> set[int]:
         asked.append(len(table))
         return {len(table)}

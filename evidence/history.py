@@ -8,7 +8,6 @@ from sqlalchemy import Connection, RowMapping, Select, func, select
 
 from evidence.errors import EvidenceError
 from evidence.records import ChangeSet, Record, RowChange
-from evidence.schema import corpus
 from evidence.schema_living import change, change_set
 
 
@@ -122,9 +121,3 @@ def _row(row: RowMapping) -> RowChange:
         if before.get(column, "") != after.get(column, "")
     )
     return RowChange(file=row["file"], key=tuple(json.loads(row["row_key"])), columns=columns)
-
-
-def state(connection: Connection) -> str:
-    """Names the corpus as it is: another name, other rows."""
-    shipped = connection.execute(select(corpus.c.digest)).scalar()
-    return f"{shipped}+{connection.execute(select(func.max(change_set.c.id))).scalar() or 0}"

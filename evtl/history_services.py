@@ -1,6 +1,6 @@
 """Use cases of those who look at what was changed."""
 
-from evidence import history, releases
+from evidence import history, queries, releases
 from evidence.errors import EvidenceError
 from evidence.history import ChangedRows, History
 from evidence.store import Store
@@ -29,7 +29,7 @@ def states(before: str, after: str) -> tuple[str, ...]:
     store = Store()
     with store.connect() as connection:
         known = {each.tag: each.digest for each in releases.releases(connection)}
-        known[releases.NOW] = history.state(connection)
+        known[releases.NOW] = str(queries.state(connection))
     for tag in (before, after):
         if tag not in known:
             names = ", ".join(name for name in known if name != releases.NOW) or "none yet"

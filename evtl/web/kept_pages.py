@@ -34,6 +34,8 @@ def kept_page(
         What the page depends on beside the store, its address and whether somebody signed in.
     """
     who, url = visitor(request), request.url
+    if who.stored is not None:  # told to this visitor, once
+        return HTMLResponse(text_of(template, url.path, who, make()))
     common = Visitor(_WORD, who.signed_in)
     text = _pages.get(
         (snapshot.key(), who.signed_in, url.path, url.query, of),

@@ -11,7 +11,7 @@ from evtl.asking import TaskOptions
 from tests.integration.web.studies import DRAFT, EXTRACTION, WHO, added, filled
 from tests.integration.web.visiting import Visit
 
-QUESTION = {"modality": "ultrasound", "anatomy": "breast"}
+ASKED = TaskOptions(modality="ultrasound", anatomy="breast", n_images=940, n_classes=2)
 
 
 def exported(store: Store) -> dict[str, str]:
@@ -22,8 +22,14 @@ def exported(store: Store) -> dict[str, str]:
 
 def cited() -> list[str]:
     """Studies that a recommendation for breast ultrasound rests on."""
-    found = services.recommend(TaskOptions(n_images=940, n_classes=2, **QUESTION))
-    return [each.key for each in found.derivation.studies]
+    return [each.key for each in services.recommend(ASKED).derivation.studies]
+
+
+def cited_to(visit: Visit) -> list[str]:
+    """The same, as a program is told."""
+    asked = {"modality": "ultrasound", "anatomy": "breast", "n": 940, "classes": 2}
+    found = visit.get("/api/recommend", params=asked).json()
+    return [each["key"] for each in found["derivation"]["studies"]]
 
 
 def test_a_study_that_is_added_is_evidence_until_it_is_undone(visit: Visit, store: Store) -> None:
@@ -32,15 +38,19 @@ def test_a_study_that_is_added_is_evidence_until_it_is_undone(visit: Visit, stor
     key = stored.headers["location"].removeprefix("/studies/")
     assert key.startswith("doe-2021-")
     assert key in cited()
+    assert key in cited_to(visit)
     assert key not in rested
     page = visit.shown(f"/studies/{key}")
     assert "Transfer learning for breast lesions in ultrasound" in page
     assert "Stored as" in page
     assert "Stored as" not in visit.shown(f"/studies/{key}")
+    question = "/recommend?modality=ultrasound&anatomy=breast&n=940&classes=2"
+    assert f"/studies/{key}" in visit.shown(question)
     undone = visit.post("/changes/1/undo", {"reason": "taken back right after it was stored"})
     assert undone.headers["location"] == "/changes/2"
     assert exported(store) == before
-    assert cited() == rested
+    assert cited() == cited_to(visit) == rested
+    assert key not in visit.shown(question)
 
 
 def test_a_program_adds_and_undoes_too(visit: Visit, store: Store) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from evidence.errors import EvtlError
+from evidence.errors import EvtlError, UnknownTermError
 from evidence.records import RunRecord
+from evidence.vocabulary import ANATOMY, MODALITY, Vocabulary
 from evtl.jobs.locks import is_taken
 from evtl.jobs.queue import NAME, JobFolder, Queue, not_found
 from evtl.jobs.records import State
@@ -183,8 +184,8 @@ def _asked(job: JobFolder, state: State) -> Summary:
         run=job.run.name,
         state=state,
         at=job.job.created_at,
-        modality=profile.modality if profile else options.modality if options else None,
-        anatomy=profile.anatomy if profile else options.anatomy if options else None,
+        modality=profile.modality if profile else _key(MODALITY, options and options.modality),
+        anatomy=profile.anatomy if profile else _key(ANATOMY, options and options.anatomy),
         task=profile.task if profile else None,
         n_images=profile.n_images if profile else None,
         backbone=plan.backbone.name if plan else "",
@@ -193,6 +194,12 @@ def _asked(job: JobFolder, state: State) -> Summary:
         head=plan.head if plan else None,
         reason=_reason(job, state),
     )
+
+
+def _key(terms: Vocabulary, typed: str | None) -> str | None:
+    with suppress(UnknownTermError):
+        return terms.resolve(typed) if typed else None
+    return None
 
 
 def _unstored(job: JobFolder) -> Summary | None:

@@ -181,7 +181,9 @@ def _carried_out(training: "Training", notes: tuple[str, ...]) -> "tuple[RunResu
 
     with training.folder.alone():
         result, folder = carry_out(training, record, notes)
+        training.progress("report", 0, 1)
         report(folder.path, device=training.begun.device, maps=True, deadline=training.deadline)
+        training.progress("report", 1, 1)
     return result, folder
 
 

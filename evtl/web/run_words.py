@@ -8,13 +8,17 @@ from evtl.run_records import Snapshot
 
 #: Characters of a reason in a list.
 SHORT = 160
-_STAGES = {
+#: What is said of a stage that has ended while the next does not tell of itself yet.
+DONE = "done, what follows is under way"
+#: What people call a stage.
+STAGES = {
     "start": "Starting",
     "images": "Reading images",
     "features": "Extracting features",
     "training": "Training",
     "copies": "Making changed copies",
     "splits": "Further splits",
+    "report": "Drawing the report",
 }
 _FILES = {
     "model.safetensors": "the network, and its head where that is a linear layer",
@@ -40,7 +44,14 @@ def told(now: Snapshot) -> str:
 
 def stage(name: str) -> str:
     """A stage as a person calls it."""
-    return _STAGES.get(name, name[:1].upper() + name[1:].replace("_", " "))
+    return STAGES.get(name, name.replace("_", " "))
+
+
+def left(now: Snapshot) -> str:
+    """How much of a stage is left."""
+    if now.total and now.done >= now.total:
+        return DONE
+    return "" if now.left_s is None else f"about {duration(now.left_s)} left of this step"
 
 
 def duration(seconds: float) -> str:
@@ -80,5 +91,5 @@ def about_file(name: str) -> str:
 
 RUN_FILTERS: dict[str, Callable[..., Any]] = {
     each.__name__: each
-    for each in (told, stage, duration, instant, shortened, metric, metric_names, about_file)
+    for each in (told, stage, left, duration, instant, shortened, metric, metric_names, about_file)
 }

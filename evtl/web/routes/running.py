@@ -13,6 +13,7 @@ from evtl import job_services, training_services
 from evtl import run_services as services
 from evtl.exporting import onnx_of
 from evtl.run_records import Shown, Snapshot, Summary
+from evtl.web import run_words
 from evtl.web.pages import page
 from evtl.web.paging import PER_PAGE, PageNumber, Pages, PerPage, paged
 from evtl.web.sessions import settings_of
@@ -90,7 +91,7 @@ def shown_page(request: Request, runs: Runs, run: Name) -> Response:
     """One run: live while it goes on, then what came of it."""
     found = services.shown(runs, run)
     template = "run.html" if found.snapshot.is_over else "run_live.html"
-    return page(request, template, found=found, now=found.snapshot)
+    return page(request, template, found=found, now=found.snapshot, words=run_words)
 
 
 @router.get("/api/runs/{run}")

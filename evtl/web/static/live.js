@@ -22,17 +22,19 @@ function tell(id, text) {
   if (part(id).textContent !== text) part(id).textContent = text;
 }
 
+const stages = JSON.parse(live.dataset.stages);
 let began = null;
 
 function show(now) {
   const said = SAID[now.state];
   if (!said || (now.state === "interrupted" && !now.place)) return location.reload();
   tell("said", said(now));
-  tell("stage", now.stage ? words(now.stage[0].toUpperCase() + now.stage.slice(1)) : "");
+  tell("stage", stages[now.stage] ?? words(now.stage));
   part("bar").max = Math.max(now.total, 1);
   part("bar").value = now.done;
   tell("count", now.total ? `${now.done} of ${now.total}` : "");
-  tell("left", now.left_s === null ? "" : `${duration(now.left_s)} left of this stage`);
+  const left = now.left_s === null ? "" : `about ${duration(now.left_s)} left of this step`;
+  tell("left", now.total && now.done >= now.total ? live.dataset.done : left);
   began = now.spent_s === null ? null : Date.now() - 1000 * now.spent_s;
 }
 
@@ -122,4 +124,7 @@ function later() {
 const events = new EventSource(live.dataset.events);
 events.addEventListener("state", (event) => show(JSON.parse(event.data)));
 events.addEventListener("line", (event) => { lines.push(JSON.parse(event.data)); later(); });
+events.addEventListener("error", () => {  // too many watch: look again without
+  if (events.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 10000);
+});
 events.addEventListener("anew", () => { lines = []; later(); });

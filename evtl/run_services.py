@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from evidence.errors import EvtlError, UnknownTermError
 from evidence.records import RunRecord
 from evidence.vocabulary import ANATOMY, MODALITY, Vocabulary
+from evtl.asking import TaskOptions
 from evtl.jobs.locks import is_taken
 from evtl.jobs.queue import NAME, JobFolder, Queue, not_found
 from evtl.jobs.records import State
@@ -179,13 +180,13 @@ def _reason(job: JobFolder, state: State) -> str:
 def _asked(job: JobFolder, state: State) -> Summary:
     """A job of which there may be no run yet."""
     wanted, plan = job.job.wanted, _plan(job)
-    profile, options = plan.profile if plan else None, wanted.options if wanted else None
+    profile, options = plan.profile if plan else None, wanted.options if wanted else TaskOptions()
     return Summary(
         run=job.run.name,
         state=state,
         at=job.job.created_at,
-        modality=profile.modality if profile else _key(MODALITY, options and options.modality),
-        anatomy=profile.anatomy if profile else _key(ANATOMY, options and options.anatomy),
+        modality=profile.modality if profile else _key(MODALITY, options.modality),
+        anatomy=profile.anatomy if profile else _key(ANATOMY, options.anatomy),
         task=profile.task if profile else None,
         n_images=profile.n_images if profile else None,
         backbone=plan.backbone.name if plan else "",

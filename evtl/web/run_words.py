@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from evtl.run_records import Snapshot
+from evtl.run_records import Result, Snapshot
 
 #: Characters of a reason in a list.
 SHORT = 160
@@ -31,7 +31,21 @@ _FILES = {
     "result.json": "every number of this page",
     "history.jsonl": "a line per epoch, or per setting that was tried",
 }
-_WORDS = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "ece": "calibration error"}
+_WORDS = {
+    **{name: name.upper() for name in ("auc", "rmse", "mae", "ppv", "npv", "mcc")},
+    "f1": "F1", "brier": "Brier score", "ece": "calibration error",
+}  # fmt: skip
+#: The first of them that was measured is what a run is looked at for.
+_FIRST = ("auc", "rmse", "accuracy")
+
+
+class Headline(NamedTuple):
+    """A metric with its value and the ends of its interval."""
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
 
 
 def told(now: Snapshot) -> str:
@@ -84,6 +98,18 @@ def metric_names(metrics: Mapping[str, Mapping[str, object]]) -> list[str]:
     return list(dict.fromkeys(name for values in metrics.values() for name in values))
 
 
+def test_first(metrics: Mapping[str, object]) -> list[str]:
+    """Parts of the images, those that nothing was chosen on before the others."""
+    return sorted(metrics, key=lambda part: part != "test")
+
+
+def headline(result: Result) -> Headline | None:
+    """What a run is looked at for; None where it was not measured."""
+    values = result.metrics.get("test", {})
+    name = next((name for name in _FIRST if name in values), None)
+    return Headline(name, **values[name].model_dump()) if name else None
+
+
 def about_file(name: str) -> str:
     """What a file of a run is."""
     return _FILES.get(name, "")
@@ -91,5 +117,8 @@ def about_file(name: str) -> str:
 
 RUN_FILTERS: dict[str, Callable[..., Any]] = {
     each.__name__: each
-    for each in (told, stage, left, duration, instant, shortened, metric, metric_names, about_file)
-}
+    for each in (
+        told, stage, left, duration, instant, shortened, metric, metric_names, test_first, headline,
+        about_file,
+    )
+}  # fmt: skip

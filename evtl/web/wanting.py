@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -71,7 +71,7 @@ def _same(*keys: str) -> tuple[tuple[str, str], ...]:
 
 WISHES = (
     Wish("approach", "Approach", "choice", tuple(APPROACHES.items())),
-    Wish("head", "Head", "choice", _same(*Head.__args__)),
+    Wish("head", "Head", "choice", _same(*get_args(Head))),
     Wish("n_blocks", "Blocks that are fine-tuned", "number"),
     Wish("epochs", "Epochs", "number", hint="Of fine-tuning."),
     Wish("batch_size", "Images of a step", "number"),

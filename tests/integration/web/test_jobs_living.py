@@ -12,7 +12,8 @@ from evtl import job_services
 from evtl import run_services as services
 from evtl.jobs.dispatcher import MOST_STARTS, dispatching
 from evtl.jobs.queue import JobFolder, Queue
-from tests.integration.web.trainings import ENDLESS, Workers, sample, short, until, wanted
+from tests.integration.web.trainings import ENDLESS, Workers, sample, until, wanted
+from tests.unit.trainer.toys import plan_of
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +49,7 @@ def test_a_training_outlives_the_server_and_is_cancelled_by_the_next(
 ) -> None:
     data = tmp_path / "images" / "set"
     first = queue.add(wanted(data), ENDLESS)
-    second = queue.add(wanted(data), short())
+    second = queue.add(wanted(data), plan_of())
     with dispatching(queue.runs), dispatching(queue.runs):  # two servers: one does the work
         until(lambda: has_trained(first))
         assert (first.state, second.state, len(workers.begun)) == ("running", "waiting", 1)
@@ -74,7 +75,7 @@ def test_a_training_outlives_the_server_and_is_cancelled_by_the_next(
 def test_a_training_whose_worker_was_killed_is_gone_on_with(
     queue: Queue, store: Store, workers: Workers, tmp_path: Path
 ) -> None:
-    plan = short(approach="fine_tuning_from_scratch", augmentation="online", epochs=6)
+    plan = plan_of(approach="fine_tuning_from_scratch", augmentation="online", epochs=6)
     job = queue.add(wanted(tmp_path / "images" / "set"), plan)
     with dispatching(queue.runs):
         until(lambda: has_trained(job))
@@ -103,7 +104,7 @@ def test_a_training_whose_workers_always_die_is_given_up(
     queue: Queue, workers: Workers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("evtl.jobs.dispatcher.sys.executable", "/bin/false")
-    job = queue.add(wanted(tmp_path / "images" / "set"), short())
+    job = queue.add(wanted(tmp_path / "images" / "set"), plan_of())
     with dispatching(queue.runs):
         until(lambda: job.ended)
     assert len(workers.begun) == MOST_STARTS

@@ -178,7 +178,7 @@ def test_a_run_of_the_command_line_is_listed_and_shown(visit: Visit, served: Set
     assert "few images" in shown
     assert "&lt;b&gt;benign&lt;/b&gt;" in shown
     assert visit.get("/api/runs/by-hand").json()["history"] == [{"epoch": 1, "train_loss": None}]
-    assert 'sandbox loading="lazy"' in shown
+    assert 'title="Report of run by-hand" sandbox' in shown
 
 
 def test_the_report_may_do_nothing_but_be_looked_at(visit: Visit, served: Settings) -> None:

@@ -17,6 +17,7 @@ from evtl.web.settings import Settings
 from evtl.web.watching import Watching
 from tests.integration.web.trainings import BOUND_S, QUICK, Workers, sample, until
 from tests.integration.web.visiting import TOKEN
+from tests.unit.trainer.toys import plan_of
 
 pytestmark = pytest.mark.slow
 
@@ -88,7 +89,6 @@ def test_a_training_is_watched_from_the_button_to_the_result(
 def test_a_finished_run_is_handed_out_as_onnx(
     client: httpx2.Client, served: Settings, store: Store
 ) -> None:
-    from tests.unit.trainer.toys import plan_of  # noqa: PLC0415
     from trainer.images import read_images  # noqa: PLC0415  (torch)
     from trainer.training import train  # noqa: PLC0415
 

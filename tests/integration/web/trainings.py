@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from evtl.jobs.records import Wanted
-from recommender.plan import TrainingPlan
 from tests.unit.trainer.toys import plan_of
 from trainer.synthetic import write_sample
 
@@ -47,11 +46,6 @@ def leaky(folder: Path) -> Path:
 def wanted(data: Path) -> Wanted:
     """Of a worker: a plan beside it says the rest."""
     return Wanted(data=data, device="cpu")
-
-
-def short(**fields: object) -> TrainingPlan:
-    """A plan that takes seconds."""
-    return plan_of(**fields)
 
 
 def until(holds: Callable[[], object]) -> None:

@@ -16,7 +16,7 @@ from evtl.jobs.records import Started
 
 LOG = logging.getLogger("evtl.jobs")
 #: Seconds between two looks at what waits.
-LOOK_S = 0.3
+LOOK_S = 0.5
 #: Workers that are started for a job before it is given up.
 MOST_STARTS = 3
 

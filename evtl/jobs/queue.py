@@ -1,6 +1,7 @@
 """Jobs below a folder of runs: asked for, looked at, cancelled, gone on with."""
 
 import json
+import os
 import re
 import secrets
 from collections.abc import Iterator
@@ -193,10 +194,10 @@ class Queue:
 
     def jobs(self) -> Iterator[JobFolder]:
         """All jobs, whether or not they ended, in no order."""
-        if self.path.is_dir():
-            for path in self.path.iterdir():
-                if NAME.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
-                    yield JobFolder(path, self.runs / path.name)
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self.path) as entries:
+            for entry in entries:
+                if NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
+                    yield JobFolder(self.path / entry.name, self.runs / entry.name)
 
     def open(self) -> list[JobFolder]:
         """Jobs that have not ended, in the order in which they were asked for."""

@@ -12,6 +12,7 @@ SHORT = 160
 DONE = "done, what follows is under way"
 #: What people call a stage.
 STAGES = {
+    "": "Not begun yet",
     "start": "Starting",
     "images": "Reading images",
     "features": "Extracting features",

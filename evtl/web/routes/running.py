@@ -1,7 +1,7 @@
 """Trainings: what runs, what ran, and what came of it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi import Path as PathPart
@@ -16,6 +16,7 @@ from evtl.run_records import Shown, Snapshot, Summary
 from evtl.web import run_words
 from evtl.web.pages import page
 from evtl.web.paging import PER_PAGE, PageNumber, Pages, PerPage, paged
+from evtl.web.problems import Problem
 from evtl.web.sessions import settings_of
 from evtl.web.watching import Watching
 
@@ -29,6 +30,9 @@ REPORT_HEADERS = {
     ),
     "x-frame-options": "SAMEORIGIN",
 }
+
+#: What is answered where the state of a run or of the queue does not allow it.
+CONFLICT: dict[int | str, dict[str, Any]] = {409: {"model": Problem}}
 
 
 def runs_folder(request: Request) -> Path:
@@ -104,7 +108,7 @@ def shown(runs: Runs, run: Name) -> Shown:
 @router.get(
     "/api/runs/{run}/events",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}}},
+    responses={200: {"content": {"text/event-stream": {}}}, 503: {"model": Problem}},
 )
 def events(request: Request, runs: Runs, run: Name) -> Watching:
     """What happens to a run, as server-sent events, until it has ended.
@@ -122,7 +126,7 @@ def cancel_page(runs: Runs, run: Name) -> Response:
     return RedirectResponse(f"/runs/{run}", 303)
 
 
-@router.post("/api/runs/{run}/cancel", status_code=202)
+@router.post("/api/runs/{run}/cancel", status_code=202, responses=CONFLICT)
 def cancel(runs: Runs, run: Name) -> Snapshot:
     """Have a training end, or not begin."""
     job_services.cancel(runs, run)
@@ -136,7 +140,7 @@ def resume_page(request: Request, runs: Runs, run: Name) -> Response:
     return RedirectResponse(f"/runs/{run}", 303)
 
 
-@router.post("/api/runs/{run}/resume", status_code=202)
+@router.post("/api/runs/{run}/resume", status_code=202, responses=CONFLICT)
 def resume(request: Request, runs: Runs, run: Name) -> Snapshot:
     """Go on with a training that was stopped."""
     job_services.resume(runs, run, settings_of(request).data_root)
@@ -152,7 +156,7 @@ def report(runs: Runs, run: Name) -> FileResponse:
 
 
 @router.get("/runs/{run}/files/{name}", include_in_schema=False)
-@router.get("/api/runs/{run}/files/{name}", response_class=FileResponse)
+@router.get("/api/runs/{run}/files/{name}", response_class=FileResponse, responses=CONFLICT)
 def file(runs: Runs, run: Name, name: FileName) -> FileResponse:
     """A file of a run. `model.onnx` is made when it is first asked for, which takes a minute."""
     is_onnx = name == services.ONNX_FILE

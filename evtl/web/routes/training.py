@@ -17,6 +17,7 @@ from evtl.run_records import Snapshot
 from evtl.web import wanting
 from evtl.web.asked import Asked, AskedError, Typed, in_these_words
 from evtl.web.pages import page
+from evtl.web.problems import Problem
 from evtl.web.roots import folders
 from evtl.web.sessions import settings_of
 from evtl.web.wanting import WISHES, Training
@@ -101,7 +102,7 @@ def _typed(sent: Mapping[str, str]) -> Typed:
         return Typed()
 
 
-@router.post("/api/runs", status_code=202)
+@router.post("/api/runs", status_code=202, responses={409: {"model": Problem}})
 def train(request: Request, training: Training) -> Snapshot:
     """Start a training, or have it wait for those before it."""
     settings = settings_of(request)

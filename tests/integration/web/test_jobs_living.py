@@ -12,7 +12,7 @@ from evtl import job_services
 from evtl import run_services as services
 from evtl.jobs.dispatcher import MOST_STARTS, dispatching
 from evtl.jobs.queue import JobFolder, Queue
-from tests.integration.web.trainings import ENDLESS, Workers, sample, until, wanted
+from tests.integration.web.trainings import ENDLESS, SMALL, Workers, sample, until, wanted
 from tests.unit.trainer.toys import plan_of
 
 pytestmark = pytest.mark.slow
@@ -49,7 +49,7 @@ def test_a_training_outlives_the_server_and_is_cancelled_by_the_next(
 ) -> None:
     data = tmp_path / "images" / "set"
     first = queue.add(wanted(data), ENDLESS)
-    second = queue.add(wanted(data), plan_of())
+    second = queue.add(wanted(data), plan_of(backbone=SMALL))
     with dispatching(queue.runs), dispatching(queue.runs):  # two servers: one does the work
         until(lambda: has_trained(first))
         assert (first.state, second.state, len(workers.begun)) == ("running", "waiting", 1)
@@ -75,7 +75,7 @@ def test_a_training_outlives_the_server_and_is_cancelled_by_the_next(
 def test_a_training_whose_worker_was_killed_is_gone_on_with(
     queue: Queue, store: Store, workers: Workers, tmp_path: Path
 ) -> None:
-    plan = plan_of(approach="fine_tuning_from_scratch", augmentation="online", epochs=6)
+    plan = ENDLESS.model_copy(update={"epochs": 200})
     job = queue.add(wanted(tmp_path / "images" / "set"), plan)
     with dispatching(queue.runs):
         until(lambda: has_trained(job))

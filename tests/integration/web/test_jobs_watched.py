@@ -15,7 +15,7 @@ from evidence.store import Store
 from evtl.web.app import create_app
 from evtl.web.settings import Settings
 from evtl.web.watching import Watching
-from tests.integration.web.trainings import BOUND_S, QUICK, Workers, sample, until
+from tests.integration.web.trainings import BOUND_S, QUICK, SMALL, Workers, sample, until
 from tests.integration.web.visiting import TOKEN
 from tests.unit.trainer.toys import plan_of
 
@@ -95,11 +95,11 @@ def test_a_finished_run_is_handed_out_as_onnx(
     assert store.path.is_file()
     assert served.data_root is not None
     images = read_images(sample(served.data_root / "set"))
-    train(plan_of(), images, served.runs / "linear", device="cpu")
+    train(plan_of(backbone=SMALL), images, served.runs / "linear", device="cpu")
     found = client.get("/runs/linear/files/model.onnx")
     assert found.status_code == 200
     assert found.content == (served.runs / "linear" / "model.onnx").read_bytes()
-    knn = plan_of(approach="feature_extractor_hybrid", head="knn")
+    knn = plan_of(approach="feature_extractor_hybrid", head="knn", backbone=SMALL)
     train(knn, images, served.runs / "knn", device="cpu")
     refused = client.get("/api/runs/knn/files/model.onnx")
     assert refused.status_code == 404

@@ -12,6 +12,7 @@ from evtl.upload_services import (
     CrowdedError,
     Tried,
     UploadError,
+    prepare,
     trained_run,
     try_image,
 )
@@ -35,6 +36,7 @@ Sent = Annotated[
 def form(request: Request, run: str) -> Response:
     """The form."""
     trained_run(settings_of(request).runs, run)
+    prepare()
     return _page(request, run)
 
 

@@ -186,7 +186,7 @@ def _alternatives(evidence: Gathered, best: int) -> tuple[Alternative, ...]:
     """
     goal = evidence.question.goal
     cases = {f"the goal were {other}": first(evidence, other) for other in GOALS if other != goal}
-    for name in evidence.standing.parts:
+    for name in (name for name, part in evidence.standing.parts.items() if part.any()):
         rest = replace(evidence, standing=evidence.standing.without(name))
         if rest.standing.tells_apart:
             cases[f"{name.replace('_', ' ')} did not count"] = first(rest, goal)

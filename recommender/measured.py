@@ -59,6 +59,8 @@ def updated(
     tuple of ndarray
         The same, after.
     """
+    if not measured:
+        return mean, covariance
     place = {configuration: n for n, configuration in enumerate(configurations)}
     known = [one for one in measured if one.configuration in place]
     if not known:

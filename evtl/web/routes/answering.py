@@ -90,16 +90,21 @@ def explanation_page(request: Request, asked: Asked) -> Response:
     return _answered(request, asked, "explain.html", render_explanation.SHOWN)
 
 
-@router.get("/api/recommend")
-def recommend(request: Request, asked: Asked, top: Top = TOP) -> Recommendation:
+@router.get("/api/recommend", response_model=Recommendation)
+def recommend(request: Request, asked: Asked, top: Top = TOP) -> Response:
     """Which network, transferred how, on whose evidence, and how sure that is."""
-    return _found(request, asked, top)
+    return _as_json(_found(request, asked, top))
 
 
-@router.get("/api/explain")
-def explain(request: Request, asked: Asked) -> Recommendation:
+@router.get("/api/explain", response_model=Recommendation)
+def explain(request: Request, asked: Asked) -> Response:
     """The whole answer: every choice that was ranked, and all that the order rests on."""
-    return _found(request, asked, None)
+    return _as_json(_found(request, asked, None))
+
+
+def _as_json(found: Recommendation) -> Response:
+    """The bytes that the command line prints; a record need not be checked again."""
+    return Response(found.model_dump_json(indent=2) + "\n", media_type="application/json")
 
 
 def _held(request: Request, data: str, *, shortcuts: bool = False) -> Held:

@@ -8,6 +8,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Column, Connection, Select, select
 
@@ -116,8 +117,11 @@ def shelf(connection: Connection) -> Shelf:
     ]
     entries.sort(key=lambda entry: (-(entry.line.year or 0), entry.line.key))
     family, backbone = schema.backbone.c.family, schema.backbone.c.name
-    known = (frozenset(connection.scalars(select(c))) for c in (schema.review.c.key, backbone))
-    return Shelf(tuple(entries), *known, frozenset(connection.scalars(select(family))))
+    reviews, backbones, families = (
+        frozenset(connection.scalars(select(column)))
+        for column in (schema.review.c.key, backbone, family)
+    )
+    return Shelf(tuple(entries), reviews, backbones, families)
 
 
 def _readings(connection: Connection) -> dict[str, list[Reading]]:
@@ -156,21 +160,19 @@ def _with_broader(vocabulary: Vocabulary, keys: Iterable[str]) -> frozenset[str]
     return frozenset(term for key in keys for term in vocabulary.path(key))
 
 
-def _by_extraction(
-    connection: Connection, query: Select[tuple[int, str]]
-) -> defaultdict[int, list[str]]:
+def _by_extraction(connection: Connection, query: Select[Any]) -> defaultdict[int, list[str]]:
     found: defaultdict[int, list[str]] = defaultdict(list)
     for number, word in connection.execute(query).all():
         found[number].append(word)
     return found
 
 
-def _places() -> Select[tuple[int, str]]:
+def _places() -> Select[Any]:
     place = schema.extraction_anatomy.c
     return select(place.extraction, place.anatomy).order_by(place.extraction, place.position)
 
 
-def _own_arms(column: Column[str]) -> Select[tuple[int, str]]:
+def _own_arms(column: Column[str]) -> Select[Any]:
     arm = schema.arm.c
     return (
         select(arm.extraction, column)
@@ -183,7 +185,7 @@ def _own_arms(column: Column[str]) -> Select[tuple[int, str]]:
 def _columns(connection: Connection) -> dict[str, _Words]:
     """Column of a list -> words of each study, in the order of its extractions."""
     extraction, evaluation = schema.extraction.c, schema.evaluation
-    rows: dict[str, Select[tuple[int, str]]] = {
+    rows: dict[str, Select[Any]] = {
         "reviews": select(extraction.id, extraction.review),
         "modality": select(extraction.id, extraction.modality),
         "anatomy": _places(),
@@ -199,9 +201,10 @@ def _columns(connection: Connection) -> dict[str, _Words]:
     found: dict[str, _Words] = {}
     for name, of_extractions in rows.items():
         words = _by_extraction(connection, of_extractions)
-        found[name] = of_study = defaultdict(list)
+        of_study: defaultdict[str, list[str]] = defaultdict(list)
         for number, study in studies:
             of_study[study] += [str(word) for word in words[number] if word is not None]
+        found[name] = of_study
     return found
 
 
@@ -222,7 +225,7 @@ def _said(connection: Connection) -> _Words:
     )
 
 
-def _texts(connection: Connection, *queries: Select[tuple[str, ...]]) -> _Words:
+def _texts(connection: Connection, *queries: Select[Any]) -> _Words:
     """Study -> every text that queries give of it, folded; the study stands first in a row."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for query in queries:

@@ -10,6 +10,7 @@ from urllib.parse import unquote_plus
 
 import pytest
 
+from evidence import queries
 from evidence.gaps import Gap, gaps
 from evidence.reproduce import printed_figures, reproduce
 from evidence.shelf import shelf
@@ -164,18 +165,14 @@ def test_a_plot_is_a_picture_that_may_do_nothing_with_its_numbers_beside(
             assert html.escape(cell) in page.replace("&#39;", "&#x27;")
 
 
-def test_the_numbers_of_a_plot_are_those_that_are_drawn(visit: Visit) -> None:
+def test_the_numbers_of_a_plot_are_those_that_are_drawn(visit: Visit, store: Store) -> None:
     years = visit.get("/api/evidence/plots/years").json()["rows"]
     total = sum(int(n) for *_, n in years)
     drawn = visit.get("/evidence/plots/years.svg").text
     assert all(f">{year}<" in drawn for year, *_ in years)
-    extracted = {arm.study.key for arm in _arms() if arm.study.year is not None}
-    assert total == len(extracted)
-
-
-def _arms() -> tuple[plots.ArmRecord, ...]:
-    with Store().connect() as connection:
-        return plots.queries.arms(connection)
+    with store.connect() as connection:
+        read = {arm.study.key for arm in queries.arms(connection) if arm.study.year is not None}
+    assert total == len(read)
 
 
 def test_what_nothing_fits_is_told_and_can_be_widened(visit: Visit) -> None:

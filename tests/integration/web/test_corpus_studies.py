@@ -8,10 +8,15 @@ from urllib.parse import quote
 
 import pytest
 
+from evidence.changes import Changes, Reason, apply
+from evidence.ingest import Line
 from evidence.listing import Listing, StudyFilter, find
+from evidence.rows import PublicationRow
 from evidence.store import Store
 from evidence.vocabulary import ANATOMY, MODALITY
-from tests.integration.web.visiting import Visit
+from evtl.web.settings import Settings
+from tests.integration.web.studies import added
+from tests.integration.web.visiting import WORD, Visit
 
 HOSTILE = (
     "%", "_", "'", '"', "\\", "\x00", "\u202e", "a\x00b", "%' OR 1=1 --", "<script>", "{{7*7}}",
@@ -182,6 +187,43 @@ def test_hostile_words_find_nothing_and_break_nothing(visit: Visit, text: str) -
         status = visit.get("/api/studies", params={name: text}).status_code
         assert status in {400, 422}, (name, text)
     assert visit.get(f"/api/studies/{quote(text, safe='')}").status_code in {404, 422}
+
+
+def test_letters_count_without_capitals_and_accents(either: Store) -> None:
+    cells = dict.fromkeys(PublicationRow.model_fields, "") | {
+        "study_key": "simic-2021", "first_author": "Šimić", "authors": "Ž. Šimić; Ø. Ōno",
+        "year": "2021", "title": "STRAẞEN im Röntgenbild", "cited_from": "own",
+    }  # fmt: skip
+    line = Line("own", 1, PublicationRow.model_validate(cells))
+    with either.begin() as connection:
+        apply(connection, Changes({"publications.csv": [line]}), Reason("anna", "own", "import"))
+    for words in ("simic ono", "ŠIMIĆ", "strassen rontgenbild", "RÖNTGENBILD", "Ž ŌNO"):
+        assert listed(either, words=words).studies[0].key == "simic-2021", words
+
+
+def test_a_change_is_seen_at_once_and_its_undoing_too(visit: Visit) -> None:
+    counts = [visit.get("/api/studies").json()["total"]]
+    pages = [visit.shown("/studies?words=lesions")]
+    key = added(visit)
+    counts.append(visit.get("/api/studies").json()["total"])
+    pages.append(visit.shown("/studies?words=lesions"))
+    undone = visit.program("POST", "/api/changes/1/undo", json={"by": "Anna", "reason": "no"})
+    assert undone.status_code == 200, undone.text
+    counts.append(visit.get("/api/studies").json()["total"])
+    pages.append(visit.shown("/studies?words=lesions"))
+    assert counts == [counts[0], counts[0] + 1, counts[0]]
+    assert [f"/studies/{key}" in page for page in pages] == [False, True, False]
+    assert visit.get(f"/studies/{key}").status_code == 404
+
+
+def test_a_page_that_is_kept_holds_each_visitors_own_word(visit: Visit, served: Settings) -> None:
+    other = Visit(served)
+    words = [WORD.findall(each.shown("/studies")) for each in (visit, other, visit)]
+    assert words[0] == words[2] != words[1]
+    assert words[0] == [visit.word()]
+    assert "Sign out" not in other.shown("/evidence")
+    assert "Sign out" in other.signed_in().shown("/evidence")
+    assert "Sign out" not in visit.shown("/evidence")
 
 
 def test_signs_that_databases_take_for_any_text_stand_for_themselves(visit: Visit) -> None:

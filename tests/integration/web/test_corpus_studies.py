@@ -73,6 +73,14 @@ def test_a_facet_counts_what_the_database_counts(either: Store, asked: Mapping[s
             assert value.n == asked_in_sql(either, condition), (facet.name, value.key)
 
 
+def test_what_is_chosen_of_a_facet_leaves_its_other_choices(store: Store) -> None:
+    def facet(name: str, **asked: str) -> object:
+        return next(each for each in listed(store, **asked).facets if each.name == name)
+
+    assert facet("modality", modality="ct") == facet("modality")
+    assert facet("anatomy", anatomy="lung", modality="ct") == facet("anatomy", modality="ct")
+
+
 def test_a_facet_counts_what_its_choice_lists(store: Store) -> None:
     found = listed(store, words="lung", n_max=5000)
     for facet in found.facets:

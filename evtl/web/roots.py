@@ -65,7 +65,7 @@ def folders(root: Path, text: str = "") -> tuple[str, ...]:
     if not found.is_dir():
         raise _outside(text)
     try:
-        names = sorted(each.name for each in os.scandir(found) if each.is_dir())
+        names = sorted(each.name for each in found.iterdir() if each.is_dir())
     except OSError:  # it may not be read
         return ()
     return tuple(name for name in names if name[0] != "." and _leads_within(root, text, name))

@@ -51,6 +51,7 @@ def bound(settings: Settings) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((settings.host, settings.port))
+        listening.listen(BACKLOG)  # now: who comes before the app is ready waits, and is answered
     except OSError as error:
         listening.close()
         msg = (

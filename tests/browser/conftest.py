@@ -3,13 +3,18 @@
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from evtl.jobs.locks import is_taken
+from evtl.jobs.queue import Queue
+from tests.browser.house import House, furnished
 from tests.browser.serving import TOKEN, Server
 from tests.browser.watching import Watched, watched
+from tests.integration.web.trainings import until
 
 HERE = Path(__file__).parent
 #: Nothing that a browser does by itself, such as looking for updates.
@@ -70,13 +75,37 @@ def begin(template: Path, tmp_path: Path) -> Iterator[Callable[..., Server]]:
     for server in begun:
         if server.lives:
             server.end()
+    _end_trainings(tmp_path / "runs")
     assert not any(server.faults() for server in begun[:1]), begun[0].faults()
+
+
+def _end_trainings(runs: Path) -> None:
+    """They outlive their server, but not the test."""
+    for job in Queue(runs).open():
+        job.cancel()
+        until(partial(_is_free, job.lock))
+
+
+def _is_free(lock: Path) -> bool:
+    return not is_taken(lock)
 
 
 @pytest.fixture
 def server(begin: Callable[..., Server]) -> Server:
     """One server of the test's own."""
     return begin()
+
+
+@pytest.fixture(scope="package")
+def house(
+    tmp_path_factory: pytest.TempPathFactory, template: Path, chromium: str
+) -> Iterator[House]:
+    """One server for all pages, that nothing changes."""
+    assert chromium
+    made = furnished(tmp_path_factory.mktemp("house"), template)
+    yield made
+    made.server.end()
+    assert not made.server.faults(), made.server.faults()
 
 
 @pytest.fixture

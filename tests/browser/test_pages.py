@@ -1,17 +1,17 @@
 """Every page: for everybody, by every means, in every light."""
 
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from evtl.web.app import ROUTES
 from evtl.web.pages import MENU
-from tests.browser.addresses import NOT_PAGES, PAGES
+from tests.browser.addresses import NOT_PAGES, PAGES, REFUSED
 from tests.browser.conftest import DESKTOP, PHONE
-from tests.browser.house import furnish
-from tests.browser.serving import TOKEN, Server
+from tests.browser.house import House
+from tests.browser.serving import TOKEN
 from tests.browser.watching import Watched, watched
 
 #: Of what axe-core knows: what WCAG 2.2 demands at levels A and AA.
@@ -32,49 +32,43 @@ STOP = """() => { const at = document.activeElement, seen = getComputedStyle(at)
     return {number: at.dataset.stop, tag: at.tagName, html: at.outerHTML.slice(0, 200),
             shown: seen.outlineStyle !== 'none' && parseFloat(seen.outlineWidth) >= 2}; }"""
 
+#: Light and dark; between them only colours differ.
+LIGHTS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+SEARCHED = "tags => axe.run(document, {runOnly: tags, resultTypes: ['violations']})"
+#: Bytes of plots and pictures.
+PLOTS = """[...document.querySelectorAll('svg, img[src^="data:"]')]
+    .reduce((sum, each) => sum + each.outerHTML.length, 0)"""
+#: What sticks out of a page sideways, if anything does.
+WIDER = """document.documentElement.scrollWidth <= innerWidth ? [] :
+    ["the page", ...[...document.querySelectorAll('main *, header *, footer *')].filter(
+        each => each.getBoundingClientRect().right > innerWidth + 1 && !each.closest('.table *')
+    ).map(each => each.outerHTML.slice(0, 150)).slice(0, 5)]"""
 
-class House(NamedTuple):
-    """A server that has something to show on every page."""
 
-    server: Server
-    run: str
-
-    def at(self, route: str) -> str:
-        """Address of an example of a page."""
-        return self.server.address + PAGES[route].format(run=self.run)
-
-
-@pytest.fixture(scope="package")
-def house(
-    tmp_path_factory: pytest.TempPathFactory, template: Any, chromium: str
-) -> Iterator[House]:
-    """One server for all pages, that nothing changes."""
-    assert chromium
-    place = tmp_path_factory.mktemp("house")
-    run = furnish(place, template)
-    server = Server(place)
-    yield House(server, run)
-    server.end()
-    assert not server.faults(), server.faults()
+@pytest.fixture(scope="module", params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def context(
+    request: pytest.FixtureRequest, browser: Browser, house: House
+) -> Iterator[BrowserContext]:
+    """A profile of who is signed in, on a screen of a size."""
+    width, height = request.param
+    is_phone = request.param == PHONE
+    made = browser.new_context(
+        viewport={"width": width, "height": height}, is_mobile=is_phone, has_touch=is_phone
+    )
+    made.request.get(f"{house.server.address}/sign-in?token={TOKEN}&to=/sign-in")
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def tab(request: pytest.FixtureRequest, browser: Browser, house: House) -> Iterator[Watched]:
-    """A tab of who is signed in, of a size and in a light that the test may choose."""
-    size: tuple[int, int]
-    light: Literal["light", "dark"]
-    size, light = getattr(request, "param", (DESKTOP, "light"))
-    context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]}, color_scheme=light,
-        is_mobile=size == PHONE, has_touch=size == PHONE,
-    )  # fmt: skip
+def tab(context: BrowserContext, house: House) -> Iterator[Watched]:
+    """A tab that knows which pages say that something is wrong."""
     with watched(context, house.server.address) as found:
-        found.page.goto(f"{house.server.address}/sign-in?token={TOKEN}&to=/sign-in")
+        found.expected = set(REFUSED.values())
         yield found
-    context.close()
 
 
-every_page = pytest.mark.parametrize("route", list(PAGES))
+every_page = pytest.mark.parametrize("example", [each for some in PAGES.values() for each in some])
 
 
 def test_no_page_is_forgotten() -> None:
@@ -84,29 +78,25 @@ def test_no_page_is_forgotten() -> None:
         for route in module.router.routes
         if "GET" in route.methods and not route.path.startswith("/api/")
     }
-    assert routes == set(PAGES) | NOT_PAGES
+    assert routes | {"404"} == set(PAGES) | NOT_PAGES
     assert {entry.address for entry in MENU} <= set(PAGES)
 
 
 @every_page
-@pytest.mark.parametrize(
-    "tab",
-    [
-        pytest.param((size, light), id=f"{name}-{light}")
-        for name, size in (("desktop", DESKTOP), ("phone", PHONE))
-        for light in ("light", "dark")
-    ],
-    indirect=True,
-)
-def test_a_page_keeps_nobody_out(tab: Watched, house: House, axe: str, route: str) -> None:
-    tab.page.goto(house.at(route))
-    tab.page.evaluate(axe)
-    found = tab.page.evaluate(
-        "tags => axe.run(document, {runOnly: tags, resultTypes: ['violations']})", TAGS
-    )
-    assert [_told(each) for each in found["violations"] if each["impact"] in SERIOUS] == []
-    assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+def test_a_page_keeps_nobody_out(tab: Watched, house: House, axe: str, example: str) -> None:
+    answer = tab.page.goto(house.at(example))
+    assert answer is not None
+    assert answer.status == REFUSED.get(example, 200)
     assert tab.page.locator("h1").count() == 1
+    assert tab.page.evaluate(WIDER) == []
+    tab.page.evaluate(axe)
+    for light in LIGHTS:
+        tab.page.emulate_media(color_scheme=light)
+        found = tab.page.evaluate(SEARCHED, TAGS)
+        serious = [_told(each) for each in found["violations"] if each["impact"] in SERIOUS]
+        assert serious == [], light
+    plots = tab.page.evaluate(PLOTS)
+    assert len(answer.body()) - plots < MOST_BYTES
 
 
 def _told(violation: dict[str, Any]) -> str:
@@ -115,23 +105,11 @@ def _told(violation: dict[str, Any]) -> str:
 
 
 @every_page
-def test_a_page_is_short(tab: Watched, house: House, route: str) -> None:
-    answer = tab.page.goto(house.at(route))
-    assert answer is not None
-    assert answer.status == 200
-    plots = tab.page.evaluate(
-        "[...document.querySelectorAll('svg, img[src^=\"data:\"]')]"
-        ".reduce((sum, each) => sum + each.outerHTML.length, 0)"
-    )
-    assert len(answer.body()) - plots < MOST_BYTES
-
-
-@every_page
 def test_the_keyboard_reaches_every_control_and_shows_where_it_is(
-    tab: Watched, house: House, route: str
+    tab: Watched, house: House, example: str
 ) -> None:
     page = tab.page
-    page.goto(house.at(route))
+    page.goto(house.at(example))
     wanted = page.evaluate(NUMBERED, CONTROLS)
     reached = _walk(page, wanted)
     assert reached == set(range(wanted))

@@ -18,18 +18,22 @@ class Watched:
         Errors of scripts, refusals by the policy, requests to another machine.
     expected : set of int
         Statuses of errors that the test asks for.
+    expected_texts : set of str
+        Parts of other messages that the test asks for.
     """
 
     def __init__(self, page: Page, address: str) -> None:
         self.page, self.address = page, address
         self.faults: list[str] = []
         self.expected: set[int] = set()
+        self.expected_texts: set[str] = set()
         page.on("console", self._said)
         page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
         page.on("request", self._asked)
 
     def _said(self, message: ConsoleMessage) -> None:
-        told = any(STATUS.format(status) in message.text for status in self.expected)
+        texts = {*map(STATUS.format, self.expected), *self.expected_texts}
+        told = any(text in message.text for text in texts)
         if message.type in {"error", "warning"} and not told:
             self.faults.append(f"console: {message.text} ({message.location.get('url', '')})")
 

@@ -13,6 +13,7 @@ from evtl.image_services import Held, held
 from evtl.suggesting import Field, Suggestion, suggest
 from evtl.web.asked import Asked, Typed, filled_in, here, in_these_words, root_of
 from evtl.web.drawing import interval, score_bars
+from evtl.web.kept_pages import kept_page
 from evtl.web.pages import page
 from evtl.web.paging import PER_PAGE, PageNumber, Pages, PerPage, paged
 from evtl.web.roots import contained, folders, joined
@@ -137,25 +138,31 @@ def _ask(request: Request, asked: Typed, problem: str, **shown: Any) -> Response
 
 
 def _answered(request: Request, asked: Typed, template: str, top: int) -> Response:
+    """An answer as a page; kept, unless it hangs on more than the store."""
     if asked.is_empty:
         return RedirectResponse("/", 303)
     try:
-        found = _found(request, asked, top)
+        if asked.data or asked.available:
+            return page(request, template, **_shown(request, asked, top))
+        return kept_page(request, template, lambda: _shown(request, asked, top))
     except EvtlError as error:
         return _ask(request, asked, str(error))
+
+
+def _shown(request: Request, asked: Typed, top: int) -> dict[str, Any]:
+    """What the templates of an answer name."""
+    found = _found(request, asked, top)
     parts = wording.parts(found.ranking)
-    return page(
-        request,
-        template,
-        asked=asked,
-        found=found,
-        best=found.ranking[0],
-        parts=parts,
-        bars=score_bars(found.ranking, parts),
-        interval=interval(found.expected),
-        say=wording,
-        behind=behind,
-        duration=duration,
-        here=here,
-        shown=render_recommendation.SHOWN,
-    )
+    return {
+        "asked": asked,
+        "found": found,
+        "best": found.ranking[0],
+        "parts": parts,
+        "bars": score_bars(found.ranking, parts),
+        "interval": interval(found.expected),
+        "say": wording,
+        "behind": behind,
+        "duration": duration,
+        "here": here,
+        "shown": render_recommendation.SHOWN,
+    }

@@ -15,7 +15,7 @@ from evidence.store import Store
 from evtl.web.app import create_app
 from evtl.web.settings import Settings
 from evtl.web.watching import Watching
-from tests.integration.web.trainings import BOUND_S, QUICK, SMALL, Workers, sample, until
+from tests.integration.web.trainings import BOUND_S, SMALL, Workers, sample, until
 from tests.integration.web.visiting import TOKEN
 from tests.unit.trainer.toys import plan_of
 
@@ -55,7 +55,8 @@ def test_a_training_is_watched_from_the_button_to_the_result(
     sample(served.data_root / "set")
     word = re.search(r'name="csrf" value="([^"]+)"', client.get("/train").text)
     assert word is not None
-    form = {"csrf": word[1], "modality": "us", "data": "set", "device": "cpu", **QUICK}
+    plan = plan_of(backbone=SMALL).model_dump_json()
+    form = {"csrf": word[1], "plan": plan, "data": "set", "device": "cpu"}
     address = client.post("/train", data=form).headers["location"]
     with client.stream("GET", f"{address}/events") as gone:  # a browser that leaves at once
         assert gone.status_code == 200

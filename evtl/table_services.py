@@ -17,11 +17,11 @@ from recommender.configuration import OWN_RUNS, Configuration, Observation, Task
 from recommender.controlled import usable
 from recommender.cost import learn
 from recommender.errors import RecommendationError
+from recommender.grounds import observed
 from recommender.neighbours import Choosable, shares
 from recommender.parts import LITERATURE, Literature
 from recommender.plan import CARRIED_OUT
 from recommender.pricing import PRICES, Demand, memory_prices
-from recommender.ranking import observed
 from recommender.records import Goal
 from recommender.results_table import read_results
 from recommender.table_evaluation import (

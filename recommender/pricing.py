@@ -99,7 +99,7 @@ class Demands:
     limit_mb: float | None
 
     def __getitem__(self, n: int) -> Demand:
-        return self.known[self.of[n]]
+        return self.known[int(self.of[n])]
 
     @cached_property
     def n_macs(self) -> Array:

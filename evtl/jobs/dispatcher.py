@@ -97,7 +97,7 @@ def _start(queue: Queue, job: JobFolder, device: int) -> bool:
 
 def _spawn(queue: Queue, job: JobFolder, locks: tuple[int, int]) -> None:
     """A process of its own, which outlives this one and holds the locks as long as it lives."""
-    with job.log.open("ab") as log:
+    with open(job.log, "ab", opener=_for_its_owner) as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "evtl.jobs", str(queue.runs), job.run.name],
             stdin=subprocess.DEVNULL,
@@ -107,3 +107,8 @@ def _spawn(queue: Queue, job: JobFolder, locks: tuple[int, int]) -> None:
             start_new_session=True,
         )
     threading.Thread(target=process.wait, daemon=True).start()  # its end is taken note of
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    """Open a log that nobody else may read: it may name files as their owner does."""
+    return os.open(path, flags, 0o600)

@@ -12,9 +12,10 @@ from evidence.records import ControlledResult, Corpus, TaskProfile
 from recommender.answering import recommend
 from recommender.candidates import Asked
 from recommender.configuration import Configuration
+from recommender.grounds import observed
 from recommender.measured import Measured
 from recommender.plan import BLOCKS, Way
-from recommender.ranking import LEAD, Question, beside, gather, observed
+from recommender.ranking import LEAD, Question, beside, gather
 from recommender.records import Choice, Goal, Recommendation
 from tests.unit.recommender.methods import without_new_methods
 from tests.unit.recommender.test_trials import a_run

@@ -9,8 +9,9 @@ import pytest
 from evidence.records import Corpus, RunRecord, TaskProfile
 from recommender.answering import recommend
 from recommender.configuration import OWN_RUNS, Configuration
+from recommender.grounds import observed
 from recommender.measured import Measured
-from recommender.ranking import LEAD, Question, gather, observed
+from recommender.ranking import LEAD, Question, gather
 from recommender.records import Recommendation
 from tests.unit.recommender.methods import without_new_methods
 from tests.unit.recommender.planted import network

@@ -33,7 +33,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "/sql": (
         "/sql",
         "/sql?query=SELECT+review,count(*)+FROM+extraction+GROUP+BY+1",
-        "/sql?query=1",
+        SQL_REFUSED,
     ),
     "/docs": ("/docs",),
     "/docs/{group}": ("/docs/runs", "/docs/studies"),

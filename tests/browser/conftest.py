@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from evtl.jobs.locks import is_taken
 from evtl.jobs.queue import Queue
@@ -24,6 +24,9 @@ QUIET = (
 )  # fmt: skip
 #: Where `make` puts it.
 AXE = Path(sys.prefix) / "npm/node_modules/axe-core/axe.min.js"
+#: Milliseconds for a page on a machine that has much else to do.
+PATIENCE_MS = 120_000
+expect.set_options(timeout=PATIENCE_MS)
 DESKTOP, PHONE = (1280, 900), (360, 740)
 
 
@@ -114,6 +117,7 @@ def context(browser: Browser, server: Server) -> Iterator[BrowserContext]:
     with_address = browser.new_context(
         base_url=server.address, viewport={"width": DESKTOP[0], "height": DESKTOP[1]}
     )
+    with_address.set_default_timeout(PATIENCE_MS)
     yield with_address
     with_address.close()
 

@@ -80,7 +80,7 @@ def ask(page: Page, query: str) -> None:
     """Type a question in SQL and ask it."""
     page.goto("/sql")
     page.locator("textarea").fill(query)
-    page.get_by_role("button", name="Ask").click()
+    page.get_by_role("button", name="Run", exact=True).click()
     page.wait_for_load_state()
 
 

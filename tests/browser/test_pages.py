@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from evtl.web.app import ROUTES
 from evtl.web.pages import MENU
 from tests.browser.addresses import NOT_PAGES, PAGES, REFUSED
-from tests.browser.conftest import DESKTOP, PHONE
+from tests.browser.conftest import DESKTOP, PATIENCE_MS, PHONE
 from tests.browser.house import House
 from tests.browser.serving import TOKEN
 from tests.browser.watching import Watched, watched
@@ -55,6 +55,7 @@ def context(
     made = browser.new_context(
         viewport={"width": width, "height": height}, is_mobile=is_phone, has_touch=is_phone
     )
+    made.set_default_timeout(PATIENCE_MS)
     made.request.get(f"{house.server.address}/sign-in?token={TOKEN}&to=/sign-in")
     yield made
     made.close()

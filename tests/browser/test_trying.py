@@ -30,7 +30,7 @@ def test_an_image_is_tried_on_a_finished_run(tab: Watched, house: House) -> None
     )
     page.get_by_role("button", name="Try it").click()
     heat_map = page.get_by_alt_text("heat map")
-    expect(heat_map).to_be_visible(timeout=PAGE_MS)
+    expect(heat_map).to_be_visible()
     assert heat_map.evaluate("each => each.complete && each.naturalWidth === 32")
     bars = page.locator("svg.bar .part")
     assert bars.count() == 2

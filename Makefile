@@ -13,7 +13,7 @@ help:
 	@echo "make test     install with the test tools and run every check"
 	@echo "make install  install everything into $(VENV), so that $(VENV)/bin/evtl works"
 	@echo "make axe      install what the browser tests look for barriers with (needs npm)"
-	@echo "make nightly  fuzz the imports with many more examples"
+	@echo "make nightly  fuzz the imports and the API with many more examples"
 	@echo "make clean    remove $(VENV), demo and caches"
 
 $(VENV)/bin/python:

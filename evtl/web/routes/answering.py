@@ -55,7 +55,8 @@ def ask(request: Request, asked: Asked, browse: Folder | None = None) -> Respons
 
 @router.get("/api/suggest")
 def suggestions(
-    field: Field, text: Annotated[str, Query(max_length=80)] = ""
+    field: Annotated[Field, Query(description="Field of the question.")],
+    text: Annotated[str, Query(max_length=80, description="What was typed so far.")] = "",
 ) -> tuple[Suggestion, ...]:
     """Terms that a text may become, with the number of studies on each."""
     return suggest(field, text)

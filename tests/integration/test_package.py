@@ -31,6 +31,7 @@ def test_the_wheel_carries_corpus_migrations_rules_and_templates(wheel: Path) ->
     assert "evidence/migrations/versions/0001_evidence_store.py" in names
     assert "recommender/rules.toml" in names
     assert "trainer/templates/report.html" in names
+    assert {"evtl/web/templates/base.html", "evtl/web/static/style.css"} <= names
     assert not any(name.startswith(("tests/", "data/", "migrations/")) for name in names)
 
 

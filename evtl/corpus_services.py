@@ -313,6 +313,12 @@ class Source(Record):
     columns: tuple[str, ...]
 
 
+class CountedSource(Source):
+    """The same, with how many rows it has now."""
+
+    n_rows: int
+
+
 @cache
 def catalogue() -> tuple[Source, ...]:
     """Tables and views that may be asked, with their columns: the same in every store."""
@@ -326,6 +332,12 @@ def schema() -> tuple[tuple[str, str, int], ...]:
     with Store().connect() as connection:
         counts = listing.counts(connection)
     return tuple((name, line, counts[name]) for name, line in CATALOGUE.items())
+
+
+def counted() -> tuple[CountedSource, ...]:
+    """Tables and views that may be asked, with all that is known of them."""
+    counts = {name: count for name, _, count in schema()}
+    return tuple(CountedSource(**dict(each), n_rows=counts[each.name]) for each in catalogue())
 
 
 #: Kept for a state of the store: what many ask for, and what takes long.

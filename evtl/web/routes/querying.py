@@ -15,6 +15,7 @@ from evidence.errors import EvidenceError
 from evidence.questions import PARALLEL_QUESTIONS, QUERY_CHARACTERS, Answer
 from evidence.records import Record
 from evtl import corpus_services, services
+from evtl.corpus_services import CountedSource
 from evtl.render import Format, plain, written
 from evtl.web.fitting import Fitted, fitted
 from evtl.web.pages import page
@@ -72,6 +73,20 @@ class SqlAnswer(Record):
     columns: tuple[str, ...]
     rows: tuple[tuple[Value, ...], ...]
     truncated: bool
+
+
+class SqlExample(Record):
+    """A question that is asked often."""
+
+    line: str
+    query: str
+
+
+class SqlSchema(Record):
+    """What may be asked: tables and views, and questions to begin with."""
+
+    sources: tuple[CountedSource, ...]
+    examples: tuple[SqlExample, ...]
 
 
 class SqlQuestion(BaseModel):
@@ -154,6 +169,13 @@ def ask(query: Asked, format: Form = "json") -> Response:
 def ask_long(question: SqlQuestion) -> Response:
     """Ask one SELECT that is too long for an address."""
     return _written(_ask(question.query), question.format)
+
+
+@router.get("/api/sql/schema")
+def describe() -> SqlSchema:
+    """Name what may be asked: tables and views with columns and number of rows, and examples."""
+    examples = tuple(SqlExample(line=line, query=query) for line, query in EXAMPLES)
+    return SqlSchema(sources=corpus_services.counted(), examples=examples)
 
 
 def _ask(query: str) -> Answer:

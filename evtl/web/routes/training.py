@@ -17,6 +17,7 @@ from evtl.run_records import Snapshot
 from evtl.web import wanting
 from evtl.web.asked import Asked, AskedError, Typed, in_these_words
 from evtl.web.pages import page
+from evtl.web.paging import PER_PAGE, PageNumber, Pages, PerPage, paged
 from evtl.web.problems import Problem
 from evtl.web.roots import folders
 from evtl.web.sessions import settings_of
@@ -100,6 +101,14 @@ def _typed(sent: Mapping[str, str]) -> Typed:
         return wanting.question_of(sent)
     except AskedError:
         return Typed()
+
+
+@router.get("/api/backbones")
+def list_backbones(
+    request: Request, page: PageNumber = 1, per_page: PerPage = PER_PAGE
+) -> Pages[str]:
+    """List the networks that can be trained, by name."""
+    return paged(request, backbone_services.trainable(), page, per_page)
 
 
 @router.post("/api/runs", status_code=202, responses={409: {"model": Problem}})

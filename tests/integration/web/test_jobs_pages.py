@@ -76,6 +76,18 @@ def test_one_click_on_the_recommended_plan_starts_it(visit: Visit, served: Setti
     assert "It waits, number 1 in the queue." in visit.shown(found.headers["location"])
 
 
+def test_a_program_is_told_the_networks_that_the_form_offers(visit: Visit) -> None:
+    page = visit.shown("/train?modality=us&anatomy=breast&n=20")
+    choice = re.search(r'<select id="backbone".*?</select>', page, re.S)
+    assert choice is not None
+    offered = re.findall(r"<option[^>]*>([^<]+)</option>", choice[0])
+    found = visit.get("/api/backbones?per_page=500").json()
+    assert found["items"] == [name for name in offered if name in found["items"]]
+    assert len(found["items"]) == found["total"] == choice[0].count("<option") - 1
+    further = visit.get("/api/backbones?per_page=3&page=2").json()
+    assert further["items"] == found["items"][3:6]
+
+
 @pytest.mark.usefixtures("images")
 def test_an_edited_plan_is_what_is_carried_out(visit: Visit, served: Settings) -> None:
     edited = plan_of(epochs=7).model_dump_json()

@@ -1,6 +1,7 @@
 """SQL on a page: answered, shared, downloaded; refused where it is no question."""
 
 import csv
+import html
 import io
 import json
 import threading
@@ -36,6 +37,23 @@ def test_the_schema_stands_beside_with_its_columns(visit: Visit) -> None:
     assert "<code>study_features</code>" in page
     assert "metric, operator, value" in page
     assert len(page.encode()) < MOST_BYTES
+
+
+def test_a_program_is_told_what_the_page_shows_beside_the_editor(visit: Visit) -> None:
+    found = visit.get("/api/sql/schema").json()
+    page = html.unescape(visit.shown("/sql"))
+    for each in found["sources"]:
+        assert f"<code>{each['name']}</code>" in page
+        assert each["line"] in page
+        assert ", ".join(each["columns"]) in page
+    assert page.count("<details>") == len(found["sources"])
+    counts = {each["name"]: each["n_rows"] for each in found["sources"]}
+    asked = visit.get("/api/sql?query=SELECT count(*) FROM study").json()
+    assert asked["rows"] == [[counts["study"]]]
+    for each in found["examples"]:
+        assert each["line"] in page
+        assert visit.get("/api/sql", params={"query": each["query"]}).status_code == 200
+    assert len(found["examples"]) == len(querying.EXAMPLES)
 
 
 def test_every_example_is_answered_on_both_databases(either: Store, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from evtl.web.routes import (
     training,
     trying,
 )
-from evtl.web.sessions import COOKIE, session_key
+from evtl.web.sessions import COOKIE, SESSION_S, session_key
 from evtl.web.settings import Settings
 
 #: Statuses of problems that any address may answer.
@@ -69,7 +69,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
             SessionMiddleware,
             secret_key=session_key(settings.token),
             session_cookie=COOKIE,
-            max_age=None,
+            max_age=SESSION_S,
             same_site="lax",
         ),
         Middleware(Refusing, objection=may_enter),

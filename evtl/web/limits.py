@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -23,6 +22,8 @@ BODY_S = 30.0
 #: What is left of a body that was refused is not read: the connection ends.
 CLOSE = {"connection": "close"}
 
+#: A Host header: a name or an IPv4 address, or an IPv6 address in brackets, and a port.
+HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?")
 #: Nothing is loaded from elsewhere, nothing inline is carried out, nobody frames the page.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -88,11 +89,9 @@ def known_host(hosts: frozenset[str]) -> Callable[[Request], Response | None]:
 
     def objection(request: Request) -> Response | None:
         named = request.headers.getlist("host")
-        try:
-            name = (urlsplit(f"//{named[0]}").hostname or "") if len(named) == 1 else ""
-        except ValueError:
-            name = ""
-        if name in hosts:
+        found = HOST.fullmatch(named[0]) if len(named) == 1 else None
+        name = (found[1] or found[2]).lower() if found else ""
+        if name and name in hosts:
             return None
         said = f"this page is served as {', '.join(sorted(hosts))}; ask for it by that name"
         return problem(request, 421, "Wrong host", said)

@@ -7,7 +7,8 @@ import uvicorn
 
 from evidence.store import Store
 from evtl.web.app import create_app
-from evtl.web.settings import ServeError, Settings, is_loopback
+from evtl.web.connections import Hurried, allow_files
+from evtl.web.settings import ServeError, Settings
 
 #: Connections that wait to be taken.
 BACKLOG = 2048
@@ -24,10 +25,12 @@ def serve(settings: Settings, tell: Callable[[str], object]) -> None:
         The address cannot be bound, or the store cannot be used.
     """
     Store()  # made and filled now, not while the first visitor waits
+    allow_files()
     with bound(settings) as listening:
         tell(welcome(settings, listening.getsockname()[1]))
         config = uvicorn.Config(
             create_app(settings),
+            http=Hurried,
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -73,6 +76,6 @@ def welcome(settings: Settings, port: int) -> str:
     ]
     if settings.data_root is None:
         lines.append("No folder of images may be read: name one with --data-root to train")
-    if not is_loopback(settings.host):
+    if not settings.is_open:
         lines.append("Nobody enters without the token. This is plain HTTP: put TLS before it")
     return "\n".join([*lines, "Ctrl-C ends it; a training that runs goes on"])

@@ -10,6 +10,8 @@ from starlette.requests import Request
 from evtl.web.settings import Settings
 
 COOKIE = "evtl_session"
+#: Seconds after which a session ends: half a day.
+SESSION_S = 12 * 3600
 #: Name of the word that only pages of a session know, as a form carries it.
 WORD = "csrf"
 #: Where a session keeps the number of the change set that it stored last.

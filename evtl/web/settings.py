@@ -1,6 +1,7 @@
 """How the web page is served: where, to whom, and which folders it may touch."""
 
 import ipaddress
+import re
 import secrets
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from evidence.records import Record
 
 #: Bytes of randomness of a token that is made here.
 TOKEN_BYTES = 24
+#: A name or an address by which a page may be asked for.
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 #: Characters that a token which a person chooses must have.
 LEAST_TOKEN = 16
 
@@ -47,8 +50,12 @@ class Settings(Record):
 
     @property
     def is_open(self) -> bool:
-        """Whether pages are shown without a token: nobody but this machine can ask for them."""
-        return is_loopback(self.host)
+        """Whether pages are shown without a token: nobody but this machine can ask for them.
+
+        A name of another machine means that something, a proxy that ends TLS, hands on what others
+        ask.
+        """
+        return all(is_loopback(name) for name in (self.host, *self.names))
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -87,12 +94,7 @@ def settings(
     if data_root is not None and not data_root.is_dir():
         msg = f"--data-root {data_root} is no folder; name the folder that holds your image sets"
         raise ServeError(msg)
-    if host in {"0.0.0.0", "::"} and not names:
-        msg = (
-            f"--host {host} binds every address: say with --name by which the page is asked for, "
-            "e.g. --name gpu.example.org"
-        )
-        raise ServeError(msg)
+    _check_names(host, names)
     return Settings(
         host=host,
         port=port,
@@ -101,3 +103,24 @@ def settings(
         runs=runs.resolve(),
         names=names,
     )
+
+
+def _check_names(host: str, names: frozenset[str]) -> None:
+    """Refuse names by which no page can be asked for, and an address that needs one."""
+    for name in names:
+        if not NAME.fullmatch(name):
+            msg = f"--name {name!r} is no host name; allowed: e.g. gpu.example.org, without a port"
+            raise ServeError(msg)
+    try:
+        every = ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        every = False
+        if not NAME.fullmatch(host) or host.isdigit():
+            msg = f"--host {host!r} is no address; allowed: e.g. 127.0.0.1, ::1, 192.168.1.5"
+            raise ServeError(msg) from None
+    if every and not names:
+        msg = (
+            f"--host {host} binds every address: say with --name by which the page is asked for, "
+            "e.g. --name gpu.example.org"
+        )
+        raise ServeError(msg)

@@ -10,8 +10,10 @@ from evtl.web import limits
 from evtl.web.settings import ServeError, Settings, settings
 from tests.integration.web.visiting import TOKEN, Visit
 
+STRANGE = ("127.0.0.1@evil", "evil@127.0.0.1", "127.0.0.1/../evil", "[::1", "127.0.0.1:x", "")
 
-@pytest.mark.parametrize("name", ["evil.example", "127.0.0.1.evil.example", "127.0.0.1@evil", ""])
+
+@pytest.mark.parametrize("name", ["evil.example", "127.0.0.1.evil.example", *STRANGE])
 def test_another_host_name_is_refused_as_rebinding(visit: Visit, name: str) -> None:
     found = visit.get("/sign-in", headers={"host": name})
     assert found.status_code == 421
@@ -59,6 +61,14 @@ def test_beyond_loopback_nobody_enters_without_the_token(served: Settings) -> No
     assert visit.get("/").status_code == 303
     visit.signed_in()
     assert visit.get("/nothing").status_code == 404
+
+
+def test_a_name_of_another_machine_asks_for_the_token_too(served: Settings) -> None:
+    """Something that hands on what others ask, e.g. a proxy that ends TLS, comes over loopback."""
+    visit = Visit(served.model_copy(update={"names": frozenset({"gpu.example"})}))
+    assert visit.get("/api/nothing", headers={"host": "gpu.example"}).status_code == 401
+    assert visit.get("/api/nothing").status_code == 401
+    assert served.model_copy(update={"names": frozenset({"localhost"})}).is_open
 
 
 def test_signing_in_leads_nowhere_else(visit: Visit) -> None:
@@ -115,5 +125,10 @@ def test_settings_are_refused_with_what_is_allowed(tmp_path: Path) -> None:
         settings("127.0.0.1", 8000, None, tmp_path / "absent", tmp_path)
     with pytest.raises(ServeError, match="say with --name"):
         settings("0.0.0.0", 8000, None, None, tmp_path)
+    for host in ("", "0", "a b", "host:80", "evil/"):
+        with pytest.raises(ServeError, match="is no address"):
+            settings(host, 8000, None, None, tmp_path)
+    with pytest.raises(ServeError, match="without a port"):
+        settings("127.0.0.1", 8000, None, None, tmp_path, frozenset({"gpu.example:8443"}))
     made = {settings("127.0.0.1", 8000, None, None, tmp_path).token for _ in range(3)}
     assert len(made) == 3

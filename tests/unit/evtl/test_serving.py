@@ -45,6 +45,8 @@ def test_the_first_line_ends_with_the_address(local: Settings) -> None:
     assert f"/sign-in?token={TOKEN}" in told
     assert "put TLS before it" in told
     assert "TLS" not in welcome(local, 80)
+    behind_a_proxy = local.model_copy(update={"names": frozenset({"gpu.example"})})
+    assert "Nobody enters without the token" in welcome(behind_a_proxy, 80)
 
 
 @pytest.mark.parametrize(

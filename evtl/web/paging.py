@@ -9,13 +9,14 @@ from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 
 T = TypeVar("T")
-#: Rows of a page, and the most that may be asked for.
-PER_PAGE, MOST_PER_PAGE = 50, 500
+#: Rows of a page, and the most that a program and a browser may ask for: pages stay below 100 kB.
+PER_PAGE, MOST_PER_PAGE, MOST_SHOWN = 50, 500, 100
 #: Pages that can be asked for.
 MOST_PAGES = 1_000_000
 
 PageNumber = Annotated[int, Query(ge=1, le=MOST_PAGES, description="From 1.")]
 PerPage = Annotated[int, Query(ge=1, le=MOST_PER_PAGE, description="Rows of a page.")]
+ShownPerPage = Annotated[int, Query(ge=1, le=MOST_SHOWN)]
 
 
 class Pages(BaseModel, Generic[T]):

@@ -15,7 +15,7 @@ from evtl.exporting import onnx_of
 from evtl.run_records import Shown, Snapshot, Summary
 from evtl.web import run_words
 from evtl.web.pages import page
-from evtl.web.paging import PER_PAGE, PageNumber, Pages, PerPage, paged
+from evtl.web.paging import PER_PAGE, PageNumber, Pages, PerPage, ShownPerPage, paged
 from evtl.web.problems import Problem
 from evtl.web.sessions import settings_of
 from evtl.web.watching import Watching
@@ -57,7 +57,7 @@ def listed_page(
     request: Request,
     runs: Runs,
     page_number: Annotated[PageNumber, Query(alias="page")] = 1,
-    per_page: PerPage = PER_PAGE,
+    per_page: ShownPerPage = PER_PAGE,
     shipped: bool = False,
 ) -> Response:
     """What runs, waits and ran."""

@@ -22,7 +22,7 @@ from evtl.gap_services import Cell, GapMap
 from evtl.plots import Kind, PlotOptions, PlotTable
 from evtl.showing_services import Overview, ReviewNumbers
 from evtl.web.kept_pages import kept_page
-from evtl.web.paging import PER_PAGE, PageNumber, Pages, PerPage, paged
+from evtl.web.paging import PER_PAGE, PageNumber, Pages, PerPage, ShownPerPage, paged
 
 router = APIRouter()
 
@@ -208,7 +208,7 @@ def reproduction_page(
     review: Review = None,
     only: Only = "",
     page: PageNumber = 1,
-    per_page: PerPage = PER_PAGE,
+    per_page: ShownPerPage = PER_PAGE,
 ) -> HTMLResponse:
     """Printed figures beside those that the rows give."""
 
@@ -246,7 +246,10 @@ def _reproduced(
 
 @router.get("/evidence/disagreements", include_in_schema=False)
 def disagreements_page(
-    request: Request, modality: Modality = None, page: PageNumber = 1, per_page: PerPage = PER_PAGE
+    request: Request,
+    modality: Modality = None,
+    page: PageNumber = 1,
+    per_page: ShownPerPage = PER_PAGE,
 ) -> HTMLResponse:
     """Where reviews contradict each other or themselves."""
 

@@ -16,7 +16,7 @@ from evidence.study_page import StudyPage
 from evidence.vocabulary import Approach
 from evtl import corpus_services as services
 from evtl.web.kept_pages import kept_page
-from evtl.web.paging import PER_PAGE, PageNumber, Pages, PerPage, paged
+from evtl.web.paging import PER_PAGE, PageNumber, Pages, PerPage, ShownPerPage, paged
 
 router = APIRouter()
 
@@ -119,7 +119,7 @@ class Choices(NamedTuple):
 
 @router.get("/studies", include_in_schema=False)
 def studies_page(
-    request: Request, wanted: Wanted, page: PageNumber = 1, per_page: PerPage = PER_PAGE
+    request: Request, wanted: Wanted, page: PageNumber = 1, per_page: ShownPerPage = PER_PAGE
 ) -> HTMLResponse:
     """Studies that fit, with facets."""
 

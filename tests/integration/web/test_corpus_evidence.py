@@ -221,7 +221,7 @@ def test_the_page_of_figures_says_what_recomputing_gives(visit: Visit, store: St
     with store.connect() as connection:
         found = reproduce(store, printed_figures(connection))
     differing = [item for item in found if item.verdict != "agrees"]
-    page = visit.shown("/evidence/reproduction?only=differing&per_page=500")
+    page = visit.shown("/evidence/reproduction?only=differing&per_page=100")
     assert f"{len(differing)} figures" in page
     rows = re.findall(r'<tr id="([^"]+)">.*?<td class="(?:bad|warn|soft)">([a-z ]+)', page, re.S)
     assert rows == [(i.figure.figure, i.verdict.replace("_", " ")) for i in differing]

@@ -111,7 +111,7 @@ ADDRESSES = (
     "/evidence/gaps",
     f"/evidence/prisma?review={AT_REVIEW}",
     f"/evidence/reproduction?review={AT_REVIEW}",
-    "/evidence/disagreements?per_page=500",
+    "/evidence/disagreements?per_page=100",
     "/evidence/forest?modality=us",
     "/evidence/plots/years",
 )
@@ -129,7 +129,7 @@ def test_what_a_study_says_is_never_carried_out(visit: Visit, address: str) -> N
 def test_what_a_study_says_is_shown_letter_for_letter(visit: Visit) -> None:
     for address in (f"/studies/{AT_STUDY}", "/studies?words=javascript"):
         assert EVIL in "".join(Shown(visit.shown(address)).texts), address
-    shown = "".join(Shown(visit.shown("/evidence/disagreements?per_page=500")).texts)
+    shown = "".join(Shown(visit.shown("/evidence/disagreements?per_page=100")).texts)
     assert f"{EVIL} 2" in shown
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from evidence.errors import EvtlError, UnknownTermError
 from evidence.records import RunRecord
@@ -15,7 +16,7 @@ from evidence.vocabulary import ANATOMY, MODALITY, Vocabulary
 from evtl.asking import TaskOptions
 from evtl.jobs.locks import is_taken
 from evtl.jobs.queue import NAME, JobFolder, Queue, not_found
-from evtl.jobs.records import State
+from evtl.jobs.records import State, Wanted
 from evtl.run_records import Result, Shown, Snapshot, Summary
 from evtl.training_services import runs as recorded
 from recommender.errors import RecommendationError
@@ -146,7 +147,7 @@ def _snapshot(queue: Queue, job: JobFolder) -> Snapshot:
     at_work = state in {"running", "cancelling"}
     names = [each.run.name for each in queue.waiting()] if not at_work else []
     stopped = state in {"failed", "cancelled", "interrupted"}
-    wanted = job.job.wanted if (job.path / "job.json").is_file() else None
+    wanted = asked.wanted if (asked := job.asked) else None
     told = progress if at_work else None
     return Snapshot(
         run=name,
@@ -159,14 +160,21 @@ def _snapshot(queue: Queue, job: JobFolder) -> Snapshot:
         spent_s=_spent(job) if at_work else None,
         predicted_s=wanted.predicted_s if wanted else None,
         reason=_reason(job, state),
-        can_resume=name not in names and stopped and (job.is_begun or wanted is not None),
+        can_resume=name not in names and stopped and _has_way(job, wanted),
     )
+
+
+def _has_way(job: JobFolder, wanted: Wanted | None) -> bool:
+    """Whether it is known how to go on."""
+    return wanted is not None or (job.is_begun and (bool(job.asked) or not job.path.is_dir()))
 
 
 def _spent(job: JobFolder) -> float | None:
     if (started := job.started) is None:
         return None
-    return (datetime.now(UTC) - datetime.fromisoformat(started.at)).total_seconds()
+    with suppress(ValueError, TypeError):  # no instant, or one of no known zone
+        return (datetime.now(UTC) - datetime.fromisoformat(started.at)).total_seconds()
+    return None
 
 
 def _reason(job: JobFolder, state: State) -> str:
@@ -179,12 +187,13 @@ def _reason(job: JobFolder, state: State) -> str:
 
 def _asked(job: JobFolder, state: State) -> Summary:
     """A job of which there may be no run yet."""
-    wanted, plan = job.job.wanted, _plan(job)
+    asked, plan = job.asked, _plan(job)
+    wanted = asked.wanted if asked else None
     profile, options = plan.profile if plan else None, wanted.options if wanted else TaskOptions()
     return Summary(
         run=job.run.name,
         state=state,
-        at=job.job.created_at,
+        at=asked.created_at if asked else "",
         modality=profile.modality if profile else _key(MODALITY, options.modality),
         anatomy=profile.anatomy if profile else _key(ANATOMY, options.anatomy),
         task=profile.task if profile else None,
@@ -209,7 +218,7 @@ def _unstored(job: JobFolder) -> Summary | None:
     if result is None and not (job.path / "job.json").is_file():
         if not job.is_begun:
             return None
-        at = str(_json(job.run / "begun.json").get("started_at", ""))
+        at = str(job.of_run("begun.json").get("started_at", ""))
         told = Summary(run=job.run.name, state=state_of(job), at=at)
     elif result is None:
         return _asked(job, state_of(job))
@@ -292,13 +301,6 @@ def _result(job: JobFolder) -> Result | None:
     return None
 
 
-def _json(path: Path) -> dict[str, Any]:
-    with suppress(OSError, ValueError):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return content if isinstance(content, dict) else {}
-    return {}
-
-
 def _no_number(_name: str) -> None:
     """What is no number in JSON either is told as not known."""
 
@@ -307,6 +309,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     with suppress(OSError):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines()[:MOST_LINES]:
             with suppress(ValueError):
+                from_json(line)  # refuses half characters, and more levels than a stack has
                 content = json.loads(line, parse_constant=_no_number)
                 if isinstance(content, dict):
                     yield content

@@ -1,6 +1,5 @@
 """Jobs below a folder of runs: asked for, looked at, cancelled, gone on with."""
 
-import json
 import os
 import re
 import secrets
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from evidence.errors import EvtlError
 from evidence.records import Record
@@ -22,6 +22,8 @@ from trainer.places import new_file, new_folder
 
 #: Names that a run may have; no other is ever looked for.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+#: Why a job failed whose files are broken, or of a later version.
+UNREADABLE = "its job cannot be read"
 JOBS = ".jobs"
 #: Jobs that may wait at a time.
 MOST_WAITING = 100
@@ -67,11 +69,15 @@ class JobFolder:
         TrainingError
             It is missing or broken.
         """
-        found = self._read("job.json", Job)
-        if found is None:
-            msg = f"{self.path / 'job.json'} cannot be read: it is no job"
+        if (found := self.asked) is None:
+            msg = f"{self.run.name}: {UNREADABLE}"
             raise TrainingError(msg)
         return found
+
+    @property
+    def asked(self) -> Job | None:
+        """What was asked for; None where it cannot be read."""
+        return self._read("job.json", Job)
 
     @property
     def started(self) -> Started | None:
@@ -85,8 +91,12 @@ class JobFolder:
 
     @property
     def ended(self) -> Ended | None:
-        """How it ended; None while it did not."""
-        return self._read("ended.json", Ended)
+        """How it ended; None while it did not. One that cannot be read has failed."""
+        found = self._read("ended.json", Ended)
+        if found is not None or not self.path.is_dir():
+            return found
+        is_broken = self.asked is None or (self.path / "ended.json").is_file()
+        return Ended(outcome="failed", reason=UNREADABLE, at="") if is_broken else None
 
     @property
     def cancel_asked(self) -> bool:
@@ -112,19 +122,19 @@ class JobFolder:
     @property
     def data(self) -> Path | None:
         """Folder of the images, where the job or its run names one."""
-        with suppress(TrainingError):
-            if (wanted := self.job.wanted) is not None:
-                return wanted.data
-        found = self._of_run("begun.json").get("data")
+        if (asked := self.asked) is not None and asked.wanted is not None:
+            return asked.wanted.data
+        found = self.of_run("begun.json").get("data")
         return Path(found) if isinstance(found, str) else None
 
     def result(self) -> dict[str, Any]:
         """What the run folder says came of it; empty where it says nothing yet."""
-        return self._of_run("result.json")
+        return self.of_run("result.json")
 
-    def _of_run(self, name: str) -> dict[str, Any]:
+    def of_run(self, name: str) -> dict[str, Any]:
+        """What a JSON file of the run folder holds; empty where it is missing or broken."""
         with suppress(OSError, ValueError):
-            found = json.loads((self.run / name).read_text(encoding="utf-8"))
+            found = from_json((self.run / name).read_bytes())
             return found if isinstance(found, dict) else {}
         return {}
 
@@ -203,9 +213,9 @@ class Queue:
         """Jobs that have not ended, in the order in which they were asked for."""
         found = []
         for each in self.jobs():
-            if not (each.path / "ended.json").is_file():
-                with suppress(TrainingError):
-                    found.append((each.job.created_at, each.path.name, each))
+            is_open = not (each.path / "ended.json").is_file()
+            if is_open and (asked := each.asked) is not None:  # else it has failed
+                found.append((asked.created_at, each.path.name, each))
         return [each for _, _, each in sorted(found, key=lambda entry: entry[:2])]
 
     def waiting(self) -> list[JobFolder]:
@@ -238,11 +248,14 @@ class Queue:
         BusyError
             It is not stopped, or too many wait already.
         TrainingError
-            The disk is full or does not allow it.
+            It cannot be read, or the disk is full or does not allow it.
         """
         folder = self.job(run)
         if not folder.path.is_dir():
             return self._put(Job(run=run, created_at=now()), None)
+        if folder.asked is None:
+            msg = f"{run}: {UNREADABLE}; ask for the training anew"
+            raise TrainingError(msg)
         with alone(self._adding):
             self._must_have_place()
             if folder.state not in {"failed", "cancelled"} or is_taken(folder.lock):

@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from evidence.errors import EvtlError
 from evtl import run_services as services
-from evtl.jobs.queue import RunNotFoundError
 from evtl.web.problems import problem
 
 #: Seconds between two looks at a run, and looks after which a word is sent that says nothing: a
@@ -86,7 +86,7 @@ class Watch:
         """Events since the last look; empty where nothing happened."""
         try:
             now, said = services.snapshot(self._runs, self._run), "".join(self._lines())
-        except RunNotFoundError:  # removed while it was watched
+        except EvtlError:  # removed while it was watched, or cannot be told any more
             self.is_over = True
             return ""
         told = now.model_dump(exclude={"spent_s"})

@@ -7,6 +7,7 @@ from evtl.jobs.locks import is_taken
 from evtl.jobs.queue import BusyError, Queue, not_found
 from evtl.jobs.records import Wanted
 from evtl.planning import as_asked, outlined
+from evtl.web.roots import OutsideError, contained
 from recommender.plan import TrainingPlan
 
 #: Images of a plan that is only checked, where nobody said how many there are.
@@ -83,11 +84,21 @@ def resume(runs: Path, run: str, data_root: Path | None) -> None:
     if not job.path.is_dir() and job.result().get("status") == "finished":
         msg = f"{run} is finished; there is nothing to go on with"
         raise BusyError(msg)
-    data = job.data
-    if data_root is None or data is None or not data.resolve().is_relative_to(data_root.resolve()):
+    if not _is_within(job.data, data_root):
         msg = (
-            f"the images of {run} are not below the folder that may be read here; go on with it "
-            "on the command line: evtl train --resume RUN"
+            f"the images of {run} are not below the folder that may be read here, or a link among "
+            "them leads elsewhere; go on with it on the command line: evtl train --resume RUN"
         )
         raise BusyError(msg)
     Queue(runs).resume(run)
+
+
+def _is_within(data: Path | None, root: Path | None) -> bool:
+    """Whether images lie below a folder still; links may have come since they were asked for."""
+    if data is None or root is None:
+        return False
+    try:
+        contained(root, data.resolve().relative_to(root.resolve()).as_posix())
+    except (OutsideError, OSError, RuntimeError, ValueError):  # elsewhere, a loop, or no name
+        return False
+    return True

@@ -98,3 +98,30 @@ def test_any_file_of_a_run_may_be_broken(
     for address in ("/runs", "/api/runs", "/runs/by-hand", "/api/runs/by-hand"):
         assert visit.get(address).status_code == 200
     assert visit.get("/api/runs/by-hand/events").status_code in {200, 404}
+
+
+@pytest.mark.parametrize("data", ["\0x", "", "x" * 5000, "~", 3, None])
+def test_images_that_are_nowhere_are_not_gone_on_with(
+    visit: Visit, served: Settings, data: object
+) -> None:
+    folder = begun(served, data=data)
+    (folder / "result.json").write_text('{"status": "failed"}', encoding="utf-8")
+    found = visit.program("POST", "/api/runs/by-hand/resume")
+    assert found.status_code == 409
+    assert "evtl train --resume" in found.json()["detail"]
+
+
+def test_a_link_that_came_later_and_leads_elsewhere_is_not_followed(
+    visit: Visit, served: Settings, tmp_path: Path
+) -> None:
+    assert served.data_root is not None
+    data = served.data_root / "Doe, Jane"
+    data.mkdir()
+    folder = begun(served, data=str(data))
+    (folder / "result.json").write_text('{"status": "failed"}', encoding="utf-8")
+    (data / "link").symlink_to(tmp_path)
+    found = visit.program("POST", "/api/runs/by-hand/resume")
+    assert found.status_code == 409
+    assert "Doe" not in found.text
+    (data / "link").unlink()
+    assert visit.program("POST", "/api/runs/by-hand/resume").status_code == 202

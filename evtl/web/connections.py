@@ -8,7 +8,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 #: Seconds in which the head of a request must have come, from its first byte or the connection on.
-HEAD_S = 10.0
+HEAD_S = 20.0
 #: Open files that are left for all else: the store, pictures, processes.
 RESERVED = 200
 #: Connections beyond which more are of no use to two cores.

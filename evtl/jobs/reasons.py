@@ -1,4 +1,4 @@
-"""Why a job failed, in words that name no folder of images: it may be called like a patient."""
+"""Why a job failed, in words that name no folder: that of images may be called like a patient."""
 
 import os
 from pathlib import Path
@@ -9,11 +9,11 @@ from evtl.jobs.queue import JobFolder
 
 def reason_of(job: JobFolder, error: Exception) -> str:
     """As the run folder tells it; where nothing was begun, as the error does."""
-    told = job.result()
+    runs, told = job.run.parent, job.result()
     if told.get("status") == "failed" and told.get("error"):
-        return str(told["error"])
+        return str(told["error"]).replace(f"{runs}/", "")
     said = str(error) if isinstance(error, EvtlError) else f"{type(error).__name__}: {error}"
-    return without_folders(said, job.data)
+    return without_folders(said, job.data).replace(f"{runs}/", "")
 
 
 def without_folders(text: str, data: Path | None) -> str:

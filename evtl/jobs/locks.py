@@ -20,12 +20,14 @@ TRY_S, WAIT_S = 0.02, 10.0
 def take(path: Path) -> int | None:
     """An open file that holds the lock until it is closed everywhere; None if another holds it.
 
+    A folder that is made for it is its owner's alone: a job names the folder of its images.
+
     Raises
     ------
     OSError
         The file cannot be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

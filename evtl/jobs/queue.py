@@ -139,13 +139,15 @@ class JobFolder:
         return {}
 
     def keep(self, name: str, record: Record) -> None:
-        """Keep a file, whole or not at all.
+        """Keep a file, whole or not at all; nothing where somebody removed the job.
 
         Raises
         ------
         TrainingError
             The disk is full or does not allow it.
         """
+        if not self.path.is_dir():
+            return
         with new_file(self.path / name) as draft:
             draft.write_text(record.model_dump_json(), encoding="utf-8")
 
@@ -269,6 +271,7 @@ class Queue:
         with alone(self._adding):
             self._must_have_place()
             with new_folder(folder.path) as draft:
+                draft.chmod(0o700)
                 (draft / "job.json").write_text(job.model_dump_json(), encoding="utf-8")
                 if plan is not None:
                     text = plan.model_dump_json(indent=2)

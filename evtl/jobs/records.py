@@ -23,8 +23,8 @@ class Wanted(Record):
     Attributes
     ----------
     data : pathlib.Path
-        Folder of the images, absolute. No other file of a job names it: it may be called like a
-        patient.
+        Folder of the images, absolute. It may be called like a patient: nothing names it but this,
+        the run's ``begun.json`` and the worker's log, none of which is handed out.
     predicted_s : float or None
         Seconds that it was said to take.
     """

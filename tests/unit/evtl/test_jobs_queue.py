@@ -1,6 +1,9 @@
 """A queue on disk: what its folders say, without any worker."""
 
+import json
 import os
+import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -199,3 +202,27 @@ def test_reasons_name_no_folder_of_the_images(jobs: Queue, tmp_path: Path) -> No
     (job.run / "result.json").write_text('{"status": "failed", "error": "image 3"}')
     assert reason_of(job, error) == "image 3"
     assert reason_of(added(jobs), ZeroDivisionError("x")) == "ZeroDivisionError: x"
+
+
+def test_reasons_do_not_tell_where_the_runs_are(jobs: Queue) -> None:
+    job = added(jobs)
+    error = TrainingError(f"{job.run}/history.jsonl cannot be written")
+    told = f"{job.run.name}/history.jsonl cannot be written"
+    assert reason_of(job, error) == told
+    job.run.mkdir(parents=True)
+    content = json.dumps({"status": "failed", "error": str(error)})
+    (job.run / "result.json").write_text(content, encoding="utf-8")
+    assert reason_of(job, error) == told
+
+
+def test_a_job_that_was_removed_does_not_come_back(jobs: Queue) -> None:
+    job = added(jobs)
+    shutil.rmtree(job.path)
+    job.keep("started.json", Started(n=1, at=queue.now()))
+    job.end("finished")
+    assert not job.path.exists()
+
+
+def test_nobody_else_may_look_at_jobs_as_they_name_folders_of_images(jobs: Queue) -> None:
+    job = added(jobs)
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (jobs.path, job.path)] == [0o700, 0o700]

@@ -74,6 +74,7 @@ def _tried(found: Seen, threshold: str) -> Tried:
     return Tried(
         **said,
         threshold=threshold,
+        warnings=found.doubts,
         caption=found.caption,
         image=b64encode(found.image).decode(),
         heat_map=b64encode(found.overlay).decode(),

@@ -75,6 +75,8 @@ class Tried(Record):
         What the run says of its threshold.
     image, heat_map : str
         What the network was given, and the same under the map that `caption` names: PNG in base 64.
+    warnings : tuple of str
+        Why the answer is to be doubted, as far as the image shows it.
     """
 
     predicted: str = ""
@@ -85,6 +87,7 @@ class Tried(Record):
     caption: str = ""
     image: Png = ""
     heat_map: Png = ""
+    warnings: tuple[str, ...] = ()
 
 
 class Answer(Record):

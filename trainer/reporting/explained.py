@@ -13,7 +13,9 @@ from trainer import heads
 from trainer.applying.prediction import Prediction, predict
 from trainer.applying.trained import TrainedModel
 from trainer.errors import TrainingError, UnreadableError
+from trainer.reading.pixels import read_header
 from trainer.reporting.case_maps import Explainer
+from trainer.reporting.doubts import doubts
 from trainer.reporting.report_data import Drawn
 
 
@@ -76,12 +78,15 @@ class Seen(NamedTuple):
         As the network was given it.
     overlay : bytes
         The same under the map that `caption` names.
+    doubts : tuple of str
+        Why the answer is to be doubted, as far as the image shows it.
     """
 
     prediction: Prediction
     image: bytes
     overlay: bytes
     caption: str
+    doubts: tuple[str, ...]
 
 
 def see(model: TrainedModel, file: Path, device: torch.device) -> Seen:
@@ -102,7 +107,9 @@ def see(model: TrainedModel, file: Path, device: torch.device) -> Seen:
     if prediction.problem:
         raise UnreadableError(prediction.problem)
     drawn = _overlaid(_explainer(model, device), prediction, given[0])
-    return Seen(prediction, _png(given[0]), _png(drawn.picture), drawn.caption)
+    header = read_header(file)
+    told = doubts(given[0], header.width_px, header.height_px, model.steps.input_px)
+    return Seen(prediction, _png(given[0]), _png(drawn.picture), drawn.caption, told)
 
 
 def _explainer(model: TrainedModel, device: torch.device) -> Explainer:

@@ -90,6 +90,35 @@ def test_the_page_shows_bars_and_the_image_beside_its_heat_map_and_never_the_fil
     assert found.headers["cache-control"] == "no-store"
 
 
+def plain(width: int, height: int) -> bytes:
+    stream = io.BytesIO()
+    Image.new("L", (width, height)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (picture(), []),
+        (plain(1, 1), ["shows nothing", "is small"]),
+        (plain(5000, 1), ["shows nothing", "is small", "a strip of 5000 by 1 pixels"]),
+        (plain(300, 300), ["shows nothing"]),
+    ],
+    ids=["noise", "a pixel", "a strip", "black"],
+)
+def test_what_speaks_against_an_answer_stands_above_it(
+    visit: Visit, run: str, content: bytes, told: list[str]
+) -> None:
+    found = visit.program("POST", f"/api/runs/{run}/predict", files=sent(content)).json()
+    assert len(found["warnings"]) == len(told)
+    assert all(words in line for words, line in zip(told, found["warnings"], strict=True))
+    page = visit.post(f"/runs/{run}/try", files=sent(content)).text
+    above, _, below = page.partition("Probability of each class")
+    assert all(line in above for line in found["warnings"])
+    assert page.count('class="note" role="alert"') == len(told)
+    assert below
+
+
 @pytest.mark.parametrize("form", ["JPEG", "BMP", "TIFF", "WEBP"])
 def test_other_kinds_are_read_too_whatever_they_are_called(
     visit: Visit, run: str, form: str

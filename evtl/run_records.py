@@ -101,7 +101,7 @@ class Snapshot(Record):
     predicted_s : float or None
         Of the whole, as it was said before it began.
     can_resume : bool
-        It was stopped, and may be gone on with.
+        It was stopped, and may be gone on with; of one that is finished, its report is missing.
     """
 
     run: str

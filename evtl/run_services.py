@@ -81,7 +81,7 @@ def shown(runs: Path, run: str) -> Shown:
         There is none of this name.
     """
     job = found(runs, run)
-    result = _result(job)
+    result = result_of(job)
     names = [name for name in FILES if _is_plain(job.run / name)]
     return Shown(
         snapshot=_snapshot(Queue(runs), job),
@@ -160,13 +160,21 @@ def _snapshot(queue: Queue, job: JobFolder) -> Snapshot:
         spent_s=_spent(job) if at_work else None,
         predicted_s=wanted.predicted_s if wanted else None,
         reason=_reason(job, state),
-        can_resume=name not in names and stopped and _has_way(job, wanted),
+        can_resume=(name not in names and stopped and _has_way(job, wanted))
+        or (state == "finished" and _lacks_report(job)),
     )
 
 
 def _has_way(job: JobFolder, wanted: Wanted | None) -> bool:
     """Whether it is known how to go on."""
     return wanted is not None or (job.is_begun and (bool(job.asked) or not job.path.is_dir()))
+
+
+def _lacks_report(job: JobFolder) -> bool:
+    """Whether a training ended while its report was drawn, which can be gone on with."""
+    was_stopped = job.path.is_dir() and job.state in {"failed", "cancelled"} and job.is_begun
+    drawn = (job.run / name for name in ("report.html", "MODEL_CARD.md"))
+    return was_stopped and bool(job.asked) and not all(map(_is_plain, drawn))
 
 
 def _spent(job: JobFolder) -> float | None:
@@ -214,7 +222,7 @@ def _key(terms: Vocabulary, typed: str | None) -> str | None:
 
 def _unstored(job: JobFolder) -> Summary | None:
     """A run that the store does not have: it could not be kept, or failed before it began."""
-    result, plan = _result(job), _plan(job)
+    result, plan = result_of(job), _plan(job)
     if result is None and not (job.path / "job.json").is_file():
         if not job.is_begun:
             return None
@@ -295,7 +303,8 @@ def _plan(job: JobFolder) -> TrainingPlan | None:
     return None
 
 
-def _result(job: JobFolder) -> Result | None:
+def result_of(job: JobFolder) -> Result | None:
+    """What came of a run; None where it says nothing yet, or nothing that can be read."""
     with suppress(ValidationError):
         return Result.model_validate(job.result())
     return None

@@ -88,7 +88,8 @@ def _refused(request: Request, error: Exception) -> Response:
     kinds = (status for kind, status in STATUS.items() if isinstance(error, kind))
     title = "Refused" if isinstance(error, QueryRefusedError | IngestError) else "Not possible"
     status = next(kinds, 400)
-    titles = {400: title, 404: "Not found", 409: "Changed meanwhile"}
+    conflict = "Not now" if isinstance(error, BusyError) else "Changed meanwhile"
+    titles = {400: title, 404: "Not found", 409: conflict}
     return problem(request, status, titles[status], str(error))
 
 

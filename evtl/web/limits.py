@@ -17,6 +17,8 @@ MAX_BODY = 1_000_000
 MAX_UPLOAD = 20_000_000
 #: Addresses at which images are uploaded.
 UPLOADS = re.compile(r"/(?:api/)?runs/[^/]+/(?:try|predict)")
+#: Addresses that no link of another site leads to: some of the files are made when asked for.
+NO_PAGES = re.compile(r"/api/|/runs/[^/]+/files/")
 #: Seconds in which a body must have come.
 BODY_S = 30.0
 #: What is left of a body that was refused is not read: the connection ends.
@@ -108,7 +110,7 @@ def from_here(request: Request) -> Response | None:
     """
     site = request.headers.get("sec-fetch-site", "same-origin")
     follows = request.headers.get("sec-fetch-mode") == "navigate" and request.method == "GET"
-    if site in {"same-origin", "none"} or (follows and not request.url.path.startswith("/api/")):
+    if site in {"same-origin", "none"} or (follows and not NO_PAGES.match(request.url.path)):
         return None
     said = "another site made your browser ask for this; open the page itself"
     return problem(request, 403, "Asked from elsewhere", said)

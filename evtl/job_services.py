@@ -1,17 +1,23 @@
 """Use cases of those who train without a terminal: ask for a training, cancel it, go on with it."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
+from evidence import queries
+from evidence.store import Store
 from evtl.jobs.locks import is_taken
 from evtl.jobs.queue import BusyError, Queue, not_found
 from evtl.jobs.records import Wanted
 from evtl.planning import as_asked, outlined
 from evtl.web.roots import OutsideError, contained
-from recommender.plan import TrainingPlan
+from recommender.errors import RecommendationError
+from recommender.plan import PlannedBackbone, TrainingPlan
 
 #: Images of a plan that is only checked, where nobody said how many there are.
 SOME_IMAGES = 1000
+#: Names of models; a library takes other texts for places that it loads a model from.
+MODEL = re.compile(r"\w+(\.\w+)?", re.ASCII)
 
 
 def start(
@@ -36,11 +42,28 @@ def start(
     """
     if plan is not None:
         as_asked(plan, wanted.wishes)
+        _must_be_trainable(plan.backbone)
         return Queue(runs).add(wanted, plan).run.name
     said = wanted.options.n_images or n_images
     _, seconds = outlined(replace(wanted.options, n_images=said or SOME_IMAGES), wanted.wishes)
     predicted = wanted.model_copy(update={"predicted_s": seconds if said else None})
     return Queue(runs).add(predicted).run.name
+
+
+def _must_be_trainable(backbone: PlannedBackbone) -> None:
+    known = queries.corpus(Store()).backbones
+    own = {each.model for each in known if each.library == "timm"}
+    if backbone.library != "timm" or backbone.model in own:
+        return
+    if not MODEL.fullmatch(backbone.model):
+        msg = (
+            f"backbone.model: found {backbone.model[:80]!r}; allowed: the name of a model of timm, "
+            "as timm.list_models() has it"
+        )
+        raise RecommendationError(msg)
+    from trainer.naming import planned_backbone  # noqa: PLC0415  (timm for unusual models only)
+
+    planned_backbone(backbone.model, known)
 
 
 def cancel(runs: Path, run: str) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -24,21 +24,13 @@ from evtl.web.acting import Name, Why, name_of, remember, to_sign_in, told
 from evtl.web.entering import NEEDS_TOKEN
 from evtl.web.pages import page
 from evtl.web.problems import Problem
+from evtl.web.sending import Sent
 from evtl.web.study_form import MOST_EXTRACTIONS, StudyForm
 
 router = APIRouter()
 
 Key = Annotated[str, Path(max_length=80, description="e.g. shin-2016.")]
 _CONFLICT: dict[int | str, dict[str, Any]] = {409: {"model": Problem}}
-
-
-async def sent(request: Request) -> dict[str, str]:
-    """Dependency: what a browser typed, field by field."""
-    form = await request.form()
-    return {name: text for name, text in form.items() if isinstance(text, str)}
-
-
-Sent = Annotated[dict[str, str], Depends(sent)]
 
 
 @router.get("/add-study", include_in_schema=False)

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -20,6 +19,7 @@ from evtl.web.pages import page
 from evtl.web.paging import PER_PAGE, PageNumber, Pages, PerPage, paged
 from evtl.web.problems import Problem
 from evtl.web.roots import folders
+from evtl.web.sending import Sent
 from evtl.web.sessions import settings_of
 from evtl.web.wanting import WISHES, Training
 from recommender.records import Recommendation
@@ -76,14 +76,8 @@ def _form(
     )
 
 
-async def form_of(request: Request) -> dict[str, str]:
-    """Dependency: what a form holds."""
-    form = await request.form()
-    return {name: text for name, text in form.items() if isinstance(text, str)}
-
-
 @router.post("/train", include_in_schema=False)
-def train_page(request: Request, sent: Annotated[dict[str, str], Depends(form_of)]) -> Response:
+def train_page(request: Request, sent: Sent) -> Response:
     """Start it and show it; or say what cannot be, with everything that was typed."""
     settings = settings_of(request)
     try:

@@ -198,6 +198,7 @@ def prepare() -> None:
 
 def _open(run: Path, folder: Path) -> None:
     """Where the child begins."""
-    from evtl.upload_child import main  # noqa: PLC0415  (torch, which the parent never loads)
+    # The server itself loads torch only where it reads folders.
+    from evtl.upload_child import main  # noqa: PLC0415  (torch only here)
 
     main(run, folder)

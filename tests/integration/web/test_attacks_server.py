@@ -78,7 +78,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterat
     assert (found.untouched(), found.entries()) == before
 
 
-def told_nothing(attacked: Attacked, wire: bytes, allowed: set[int]) -> None:
+def assert_told_nothing(attacked: Attacked, wire: bytes, allowed: set[int]) -> None:
     """The request is answered, with one of these statuses, and without the secret."""
     found = said(attacked.server.port, wire)
     assert set(found.statuses) <= allowed, (wire[:200], found.text[:500])
@@ -96,7 +96,7 @@ def told_nothing(attacked: Attacked, wire: bytes, allowed: set[int]) -> None:
 def test_no_address_leads_out_of_the_roots(attacked: Attacked, where: str, up: str) -> None:
     for slash in SLASHES:
         target = where.replace("{}", up + slash)
-        told_nothing(attacked, request(target), {303, 307, 400, 404, 422})
+        assert_told_nothing(attacked, request(target), {303, 307, 400, 404, 422})
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_no_address_leads_out_of_the_roots(attacked: Attacked, where: str, up: s
      "/runs/tried/files/%2fetc%2fpasswd", "/%00", "/runs/%ff%fe", "/runs/" + "a" * 5000],
 )  # fmt: skip
 def test_links_hidden_names_and_odd_names_are_not_found(attacked: Attacked, target: str) -> None:
-    told_nothing(attacked, request(target), {400, 404, 422})
+    assert_told_nothing(attacked, request(target), {400, 404, 422})
 
 
 FOLDERS = [
@@ -123,10 +123,10 @@ def test_no_folder_outside_of_the_data_root_is_read_or_trained_on(
 
     asked = f"modality=ultrasound&n=100&data={quote(folder)}"
     for page in ("/recommend", "/train", "/api/recommend", "/api/explain"):
-        told_nothing(attacked, request(f"{page}?{asked}"), {400, 404, 422})
+        assert_told_nothing(attacked, request(f"{page}?{asked}"), {400, 404, 422})
     body = json.dumps({"question": {"modality": "ultrasound", "n": 100, "data": folder}}).encode()
     wire = request("/api/runs", BEARER, "content-type: application/json", method="POST", body=body)
-    told_nothing(attacked, wire, {400, 404, 422})
+    assert_told_nothing(attacked, wire, {400, 404, 422})
     assert list(Queue(attacked.server.runs).jobs()) == []
 
 
@@ -139,7 +139,7 @@ def test_the_name_of_an_upload_is_never_a_place(attacked: Attacked, name: str) -
     body = form.encode() + content + b"\r\n--b--\r\n"
     kind = "content-type: multipart/form-data; boundary=b"
     wire = request("/api/runs/tried/predict", BEARER, kind, method="POST", body=body)
-    told_nothing(attacked, wire, {400, 422})
+    assert_told_nothing(attacked, wire, {400, 422})
 
 
 @pytest.mark.parametrize(

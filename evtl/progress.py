@@ -27,6 +27,6 @@ def progress_bar() -> "Iterator[Report]":
         def report(stage: str, done: int, total: int) -> None:
             if stage not in stages:
                 stages[stage] = bars.add_task(stage, total=total)
-            bars.update(stages[stage], completed=done)
+            bars.update(stages[stage], completed=done, total=total)
 
         yield report

@@ -95,7 +95,9 @@ class Snapshot(Record):
     place : int or None
         Among those that wait, from 1.
     left_s : float or None
-        Seconds until the stage ends, at its pace.
+        Seconds until the training ends.
+    left_is_least : bool
+        It takes at least these: how long what follows the stage takes is not known.
     spent_s : float or None
         Since the worker that is at it was started.
     predicted_s : float or None
@@ -111,6 +113,7 @@ class Snapshot(Record):
     done: int = 0
     total: int = 0
     left_s: float | None = None
+    left_is_least: bool = False
     spent_s: float | None = None
     predicted_s: float | None = None
     reason: str = ""

@@ -17,6 +17,7 @@ from evtl.asking import TaskOptions
 from evtl.jobs.locks import is_taken
 from evtl.jobs.queue import NAME, JobFolder, Queue, not_found
 from evtl.jobs.records import State, Wanted
+from evtl.jobs.time_left import time_left
 from evtl.run_records import Result, Shown, Snapshot, Summary
 from evtl.training_services import runs as recorded
 from recommender.errors import RecommendationError
@@ -148,7 +149,11 @@ def _snapshot(queue: Queue, job: JobFolder) -> Snapshot:
     names = [each.run.name for each in queue.waiting()] if not at_work else []
     stopped = state in {"failed", "cancelled", "interrupted"}
     wanted = asked.wanted if (asked := job.asked) else None
-    told = progress if at_work else None
+    told, spent_s = (progress, _spent(job)) if at_work else (None, None)
+    predicted_s = wanted.predicted_s if wanted else None
+    # Of one that was gone on with, only the rest is to be done.
+    whole_s = None if (job.run / "resumed.jsonl").is_file() else predicted_s
+    left = time_left(told, _plan(job), whole_s, spent_s) if told else None
     return Snapshot(
         run=name,
         state=state,
@@ -156,9 +161,10 @@ def _snapshot(queue: Queue, job: JobFolder) -> Snapshot:
         stage=told.stage if told else "",
         done=told.done if told else 0,
         total=told.total if told else 0,
-        left_s=told.left_s if told else None,
-        spent_s=_spent(job) if at_work else None,
-        predicted_s=wanted.predicted_s if wanted else None,
+        left_s=left.seconds if left else None,
+        left_is_least=left is not None and left.is_least,
+        spent_s=spent_s,
+        predicted_s=predicted_s,
         reason=_reason(job, state),
         can_resume=(name not in names and stopped and _has_way(job, wanted))
         or (state == "finished" and _lacks_report(job)),

@@ -118,11 +118,11 @@ def resume(run: Path, progress: "Progress") -> "tuple[RunResult, RunFolder]":
     with folder.alone():
         if (result := folder.finished()) is None:
             return _carried_out(go_on(folder, _images_of, progress), ())
-        _complete(result, folder)
+        _complete(result, folder, progress)
         return result, folder
 
 
-def _complete(result: "RunResult", folder: "RunFolder") -> None:
+def _complete(result: "RunResult", folder: "RunFolder", progress: "Progress") -> None:
     """What follows the result: it may have been kept just before its process was killed."""
     from trainer.reporting.run_report import CARD_FILE, REPORT_FILE  # noqa: PLC0415
     from trainer.training import tidy  # noqa: PLC0415
@@ -130,28 +130,46 @@ def _complete(result: "RunResult", folder: "RunFolder") -> None:
     tidy(folder)
     _record(result, folder.read_plan(), folder)
     if not all((folder.path / name).is_file() for name in (REPORT_FILE, CARD_FILE)):
-        report(folder.path, device=folder.read_begun().device, maps=True)
+        device = folder.read_begun().device
+        report(folder.path, device=device, maps=True, progress=progress)
 
 
-def report(run: Path, *, device: str, maps: bool, deadline: "Deadline | None" = None) -> Path:
+def report(
+    run: Path,
+    *,
+    device: str,
+    maps: bool,
+    deadline: "Deadline | None" = None,
+    progress: "Progress | None" = None,
+) -> Path:
     """Write the report and the model card of a run anew; returns the report.
 
     Parameters
     ----------
     deadline : Deadline or None
         Maps for which no time is left are not drawn.
+    progress : callable or None
+        Told how far it is.
 
     Raises
     ------
     EvtlError
         The folder is no run, or a file of it is broken.
     """
+    from trainer.images import unwatched  # noqa: PLC0415
     from trainer.reporting.run_report import REPORT_FILE, write_run_report  # noqa: PLC0415
     from trainer.runs import RunFolder  # noqa: PLC0415
 
     folder = RunFolder(run)
     studies = _cited(folder.read_plan())
-    write_run_report(folder, device=device, maps=maps, studies=studies, deadline=deadline)
+    write_run_report(
+        folder,
+        device=device,
+        maps=maps,
+        studies=studies,
+        deadline=deadline,
+        progress=progress or unwatched,
+    )
     return run / REPORT_FILE
 
 
@@ -181,9 +199,13 @@ def _carried_out(training: "Training", notes: tuple[str, ...]) -> "tuple[RunResu
 
     with training.folder.alone():
         result, folder = carry_out(training, record, notes)
-        training.progress("report", 0, 1)
-        report(folder.path, device=training.begun.device, maps=True, deadline=training.deadline)
-        training.progress("report", 1, 1)
+        report(
+            folder.path,
+            device=training.begun.device,
+            maps=True,
+            deadline=training.deadline,
+            progress=training.progress,
+        )
     return result, folder
 
 

@@ -27,6 +27,10 @@ Pixels = npt.NDArray[np.uint8]
 Progress = Callable[[str, int, int], None]
 
 
+def unwatched(_stage: str, _done: int, _total: int) -> None:
+    """Progress that nobody looks at."""
+
+
 class Loaded(NamedTuple):
     """Pixels ``(px, px, 3)`` of one image, and how its values came to 8 bits."""
 

@@ -25,7 +25,7 @@ from trainer.further_splits import (
     first_deadline,
     further_splits,
 )
-from trainer.images import ImageSet, Progress
+from trainer.images import ImageSet, Progress, unwatched
 from trainer.measures.measuring import measured, summed_up, without_width
 from trainer.measures.predictions_file import (
     PREDICTIONS_FILE,
@@ -69,17 +69,13 @@ def new_run_id(now: datetime, plan: TrainingPlan, images: ImageSet) -> str:
     return f"{now:%Y%m%dT%H%M%S%fZ}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
 
-def _nothing(_stage: str, _done: int, _total: int) -> None:
-    """Progress that nobody looks at."""
-
-
 def begin(
     plan: TrainingPlan,
     images: ImageSet,
     out: Path | None = None,
     *,
     device: str = "auto",
-    progress: Progress = _nothing,
+    progress: Progress = unwatched,
     since: float | None = None,
 ) -> Training:
     """A run folder with all that the training needs, should it be stopped.
@@ -128,7 +124,7 @@ def train(
     out: Path | None = None,
     *,
     device: str = "auto",
-    progress: Progress = _nothing,
+    progress: Progress = unwatched,
     record: Callable[[RunResult, RunFolder], None] = lambda _result, _folder: None,
 ) -> tuple[RunResult, RunFolder]:
     """Train what the plan says and measure it on images that training never saw.
@@ -153,7 +149,7 @@ def train(
 def resume(
     folder: RunFolder,
     read: Callable[[Begun, TrainingPlan], ImageSet],
-    progress: Progress = _nothing,
+    progress: Progress = unwatched,
 ) -> Training:
     """A training that was stopped, to be gone on with; a budget begins anew.
 

@@ -63,10 +63,17 @@ def stage(name: str) -> str:
 
 
 def left(now: Snapshot) -> str:
-    """How much of a stage is left."""
-    if now.total and now.done >= now.total:
-        return DONE
-    return "" if now.left_s is None else f"about {duration(now.left_s)} left of this step"
+    """How much of a training is left."""
+    if now.left_s is None:
+        return ""
+    return f"{'at least' if now.left_is_least else 'about'} {duration(now.left_s)} left"
+
+
+def counted(now: Snapshot) -> str:
+    """How far a stage is."""
+    if not now.total:
+        return ""
+    return DONE if now.done >= now.total else f"{now.done:,} of {now.total:,}"
 
 
 def duration(seconds: float) -> str:
@@ -119,7 +126,7 @@ def about_file(name: str) -> str:
 RUN_FILTERS: dict[str, Callable[..., Any]] = {
     each.__name__: each
     for each in (
-        told, stage, left, duration, instant, shortened, metric, metric_names, test_first, headline,
-        about_file,
+        told, stage, left, counted, duration, instant, shortened, metric, metric_names, test_first,
+        headline, about_file,
     )
 }  # fmt: skip

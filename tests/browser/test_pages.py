@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from evtl.web.app import ROUTES
 from evtl.web.pages import MENU
@@ -86,6 +86,7 @@ def test_no_page_is_forgotten() -> None:
 @every_page
 def test_a_page_keeps_nobody_out(tab: Watched, house: House, axe: str, example: str) -> None:
     answer = tab.page.goto(house.at(example))
+    _settled(tab.page)
     assert answer is not None
     assert answer.status == REFUSED.get(example, 200)
     assert tab.page.locator("h1").count() == 1
@@ -100,6 +101,11 @@ def test_a_page_keeps_nobody_out(tab: Watched, house: House, axe: str, example: 
     assert len(answer.body()) - plots < MOST_BYTES
 
 
+def _settled(page: Page) -> None:
+    """Wait for what a page still works out: it is loaded anew then, which ends what looks at it."""
+    expect(page.get_by_text("This is being worked out")).to_have_count(0)
+
+
 def _told(violation: dict[str, Any]) -> str:
     nodes = (f"  {node['html'][:200]}\n{node['failureSummary']}" for node in violation["nodes"][:5])
     return "\n".join([f"{violation['id']}: {violation['help']}", *nodes])
@@ -111,6 +117,7 @@ def test_the_keyboard_reaches_every_control_and_shows_where_it_is(
 ) -> None:
     page = tab.page
     page.goto(house.at(example))
+    _settled(page)
     wanted = page.evaluate(NUMBERED, CONTROLS)
     reached = _walk(page, wanted)
     assert reached == set(range(wanted))

@@ -55,6 +55,20 @@ def test_a_run_is_shown_with_its_plots_maps_and_card(trained: Run) -> None:
     assert "synthetic-patient" not in card
 
 
+def test_what_takes_a_while_is_told_one_by_one(trained: Run) -> None:
+    told: list[tuple[str, int, int]] = []
+    write_run_report(
+        RunFolder(trained[1]), device="cpu", progress=lambda *where: told.append(where)
+    )
+    n = told[1][2]
+    assert n > 3
+    assert told == [
+        ("report", 0, 1),
+        *(("report", k, n) for k in range(1, n + 1)),
+        ("report", 1, 1),
+    ]
+
+
 def test_the_same_run_gives_the_same_bytes(trained: Run) -> None:
     first = report(trained[1])
     card = (trained[1] / CARD_FILE).read_bytes()

@@ -18,7 +18,7 @@ import numpy as np
 from recommender.plan import PROBED, TrainingPlan
 from trainer.errors import TrainingError
 from trainer.features import choose_device
-from trainer.images import ImageSet, Progress
+from trainer.images import ImageSet, Progress, unwatched
 from trainer.preparing.splits import split_images
 from trainer.probing.halving import Halving
 from trainer.probing.ledger import Ledger
@@ -34,7 +34,7 @@ def probe(
     *,
     seed: int = 0,
     device: str = "auto",
-    progress: Progress = lambda _stage, _done, _total: None,
+    progress: Progress = unwatched,
     clock: Callable[[], float] = time.perf_counter,
 ) -> ProbeReport:
     """Try candidates on the images outside the test part.

@@ -8,7 +8,7 @@ from evidence.records import Record
 from recommender.plan import MAX_UNREADABLE
 from trainer.backbones import Preprocessing
 from trainer.errors import TrainingError
-from trainer.images import ImageSet, Loaded, Progress, each_image, listed, load
+from trainer.images import ImageSet, Loaded, Progress, each_image, listed, load, unwatched
 from trainer.reading.labels import check_labels, count_labels
 
 #: Side in pixels at which files are looked at for whether they can be read at all.
@@ -32,7 +32,7 @@ def look(item: Path) -> Loaded:
 def readable(
     images: ImageSet,
     limit: float = MAX_UNREADABLE,
-    progress: Progress = lambda _stage, _done, _total: None,
+    progress: Progress = unwatched,
     load: Load = look,
 ) -> tuple[ImageSet, tuple[Unreadable, ...]]:
     """The images that can be decoded, with their scalings; those that cannot are listed.

@@ -109,12 +109,16 @@ class Explainer:
         None of a head without a gradient. Grey where the images `pixels` are.
         """
         is_grey = bool((pixels == pixels[..., :1]).all())
-        n = 0 if self.predict else len(self.names) - (self.target == "ordinal")
-        for output in range(n):
+        for output in range(self.n_ideals):
             found = ideal_image(
                 self.model, output, self.steps, seed, exclusive=self._exclusive, grey=is_grey
             )
             yield Drawn(self._meaning(output), found)
+
+    @property
+    def n_ideals(self) -> int:
+        """Ideal images that there are."""
+        return 0 if self.predict else len(self.names) - (self.target == "ordinal")
 
     def resemblance(self, pixels: Pixels, seed: int) -> float | None:
         """Rank correlation of the maps of class or label 0 with those of shuffled weights.

@@ -11,7 +11,7 @@ import torch
 from trainer.applying.trained import TrainedModel, load_model
 from trainer.errors import TrainingError
 from trainer.features import choose_device
-from trainer.images import load_image
+from trainer.images import Progress, load_image, unwatched
 from trainer.measures.predictions_file import PREDICTIONS_FILE, Predicted, read_predictions
 from trainer.reporting.card import model_card
 from trainer.reporting.case_maps import Explainer, Pixels
@@ -49,6 +49,7 @@ def write_run_report(
     maps: bool = True,
     studies: Sequence[Reference] = (),
     deadline: Deadline | None = None,
+    progress: Progress = unwatched,
 ) -> None:
     """Write ``report.html`` and ``MODEL_CARD.md`` into the folder of a run.
 
@@ -62,15 +63,21 @@ def write_run_report(
         Those that the plan names, cited; only the store knows them.
     deadline : Deadline or None
         Maps for which no time is left are not drawn.
+    progress : callable
+        Told how many of the things that take a while are drawn: stage ``report``, done, total.
 
     Raises
     ------
     TrainingError
         The folder is no run, a file of it is broken, or one cannot be written.
     """
-    data = report_data(folder, device=device, maps=maps, studies=studies, deadline=deadline)
+    progress("report", 0, 1)
+    data = report_data(
+        folder, device=device, maps=maps, studies=studies, deadline=deadline, progress=progress
+    )
     write_report(data, folder.path / REPORT_FILE)
     folder.write(CARD_FILE, model_card(data))
+    progress("report", 1, 1)
 
 
 def report_data(
@@ -80,6 +87,7 @@ def report_data(
     maps: bool = True,
     studies: Sequence[Reference] = (),
     deadline: Deadline | None = None,
+    progress: Progress = unwatched,
 ) -> ReportData:
     """What the folder of a run tells; maps only where its images still are where they were.
 
@@ -107,7 +115,7 @@ def report_data(
     data = replace(data, names=means.names, outcomes=tuple(_outcomes(result, predicted, means)))
     if not maps:
         return data
-    allowed = InTurn(deadline or Deadline.in_minutes(None))
+    allowed = InTurn(deadline or Deadline.in_minutes(None), progress)
     return _with_maps(data, folder, predicted, means, choose_device(device), allowed)
 
 
@@ -126,8 +134,9 @@ def _numbers(predicted: Predicted, part: str) -> list[int]:
 class InTurn:
     """Things made one after the other while the longest so far would still be ready in time."""
 
-    def __init__(self, deadline: Deadline) -> None:
-        self._deadline, self._longest = deadline, 0.0
+    def __init__(self, deadline: Deadline, progress: Progress = unwatched) -> None:
+        self._deadline, self._longest, self._progress = deadline, 0.0, progress
+        self._n_made = self.n_wanted = 0
         self.all_made = True
 
     def made(self, things: Iterator[T], size: int = 1) -> tuple[T, ...]:
@@ -140,6 +149,8 @@ class InTurn:
             except StopIteration:
                 return tuple(found)
             self._longest = max(self._longest, (self._deadline.spent - before) / size)
+            self._n_made += 1
+            self._progress("report", self._n_made, max(self.n_wanted, self._n_made))
         self.all_made = False
         return tuple(found)
 
@@ -164,6 +175,9 @@ def _with_maps(
         return replace(data, limits=(*data.limits, NO_MAPS))
     explainer = explainer_of(model, device)
     numbers = list(shown.numbers)
+    has_gradient = explainer.predict is None
+    n_ideals = explainer.n_ideals if len(means.names) <= MAX_IDEALS else 0
+    in_turn.n_wanted = sum(map(len, cases)) + has_gradient + n_ideals
     drawn = in_turn.made(
         explainer.show(
             _renumbered(cases, numbers),
@@ -175,10 +189,10 @@ def _with_maps(
     )
     compared: tuple[float | None, ...] = ()
     ideals: tuple[Drawn, ...] = ()
-    if explainer.predict is None:
+    if has_gradient:
         of_all = (explainer.resemblance(shown.pixels, data.plan.seed) for _ in "1")
         compared = in_turn.made(of_all, len(numbers))
-    if explainer.predict is None and len(means.names) <= MAX_IDEALS:
+    if n_ideals:
         ideals = in_turn.made(explainer.ideals(shown.pixels, data.plan.seed))
     return replace(
         data,

@@ -32,9 +32,11 @@ function show(now) {
   tell("stage", stages[now.stage] ?? words(now.stage));
   part("bar").max = Math.max(now.total, 1);
   part("bar").value = now.done;
-  tell("count", now.total ? `${now.done} of ${now.total}` : "");
-  const left = now.left_s === null ? "" : `about ${duration(now.left_s)} left of this step`;
-  tell("left", now.total && now.done >= now.total ? live.dataset.done : left);
+  const done = `${now.done.toLocaleString("en")} of ${now.total.toLocaleString("en")}`;
+  const count = now.done >= now.total ? live.dataset.done : done;
+  tell("count", now.total ? count : "");
+  const about = now.left_is_least ? "at least" : "about";
+  tell("left", now.left_s === null ? "" : `${about} ${duration(now.left_s)} left`);
   began = now.spent_s === null ? null : Date.now() - 1000 * now.spent_s;
 }
 

@@ -312,6 +312,8 @@ def test_the_live_page_tells_how_far_it_is_without_scripts(visit: Visit, served:
         shown = visit.shown(address)
         snapshot = visit.get(f"/api{address}").json()["snapshot"]
     assert (snapshot["state"], snapshot["left_s"]) == ("running", 120)
+    assert snapshot["left_is_least"]
     assert 'max="90" value="30"' in shown
-    assert "about 2 min left of this step" in shown
+    assert "30 of 90" in shown
+    assert "at least 2 min left" in shown
     assert '<meta http-equiv="refresh" content="5">' in shown

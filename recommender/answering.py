@@ -5,12 +5,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
+
 from evidence.records import Corpus
 from recommender import doubt
 from recommender.advice import advise
 from recommender.certainty import certainty
 from recommender.citing import supporting
-from recommender.configuration import Configuration
+from recommender.configuration import Configuration, kinds
 from recommender.derivation import derivation
 from recommender.disagreements import disagreements, size_bins
 from recommender.measured import Measured
@@ -215,9 +217,9 @@ def _plan(
     Of the safe changes of images only those are made with which the shipped comparisons trained:
     a person may add more.
     """
-    found = evidence.standing.configurations
-    chosen = found[ranked[0]]
-    alike = [n for n in ranked if (found[n].method, found[n].head) == (chosen.method, chosen.head)]
+    ways = kinds(evidence.standing.configurations).ways.codes
+    order = np.array(ranked)
+    alike = order[ways[order] == ways[ranked[0]]].tolist()
     return make_plan(
         evidence.question.profile,
         [evidence.candidates.backbones[n] for n in alike],

@@ -1,12 +1,19 @@
 """What is compared: a configuration, and what is known of a task."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple, TypeVar
 
+import numpy as np
+
+from evidence.arm_table import Column
 from evidence.records import ControlledResult, RunRecord, TaskProfile
 from evidence.vocabulary import ANATOMY, MODALITY, Approach, Head, Initialisation
 from recommender.metrics import direction
 from recommender.plan import Way
 from recommender.similarity import class_similarity, size_similarity, term_similarity
+
+W = TypeVar("W")
 
 #: What every backbone of ours was pretrained on.
 IMAGENET = "imagenet"
@@ -32,6 +39,34 @@ class Configuration(NamedTuple):
     def method(self) -> tuple[Approach, Initialisation]:
         """What is done, with any network and any head."""
         return self.approach, self.initialisation
+
+
+#: A backbone and its family; what is done with it, whatever its head.
+Network = tuple[str, str]
+Method = tuple[Approach, Initialisation]
+
+
+class Kinds(NamedTuple):
+    """Which of N configurations share what: far fewer kinds than there are of these."""
+
+    networks: Column[Network]
+    ways: Column[Way]
+    methods: Column[Method]
+
+
+@lru_cache(maxsize=32)
+def kinds(configurations: tuple[Configuration, ...]) -> Kinds:
+    """What configurations share, in order of first appearance."""
+    return Kinds(
+        _column([(one.backbone, one.family) for one in configurations]),
+        _column([Way(one.approach, one.head, one.initialisation) for one in configurations]),
+        _column([one.method for one in configurations]),
+    )
+
+
+def _column(words: Sequence[W]) -> Column[W]:
+    places = {word: n for n, word in enumerate(dict.fromkeys(words))}
+    return Column(np.array([places[word] for word in words], np.int32), tuple(places))
 
 
 class Task(NamedTuple):

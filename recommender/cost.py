@@ -44,23 +44,33 @@ def training_macs(
     backbone: Backbone, approach: Approach, n_images: int, epochs: int = EPOCHS
 ) -> int:
     """Multiply-accumulates of one training: every image once if frozen, else every epoch."""
+    return round(n_images * image_macs(backbone, approach, epochs))
+
+
+def image_macs(backbone: Backbone, approach: Approach, epochs: int = EPOCHS) -> float:
+    """Multiply-accumulates of one training for each of its images."""
     if backbone.n_macs is None:
         msg = f"{backbone.name} has no counted operations"
         raise ValueError(msg)
-    forward = backbone.n_macs * n_images
     if is_frozen(approach):
-        return forward
+        return backbone.n_macs
     passes = PASSES_LAST_BLOCKS if approach == "fine_tuning" else PASSES_TRAINED
-    return round(forward * (1 - TEST_FRACTION) * epochs * passes)
+    return backbone.n_macs * (1 - TEST_FRACTION) * epochs * passes
 
 
 def held_bytes(backbone: Backbone, approach: Approach, n_images: int) -> int:
     """Bytes of what is held while training: every image's pixels, and the parameters."""
+    of_image, of_all = held_shares(backbone, approach)
+    return n_images * of_image + of_all
+
+
+def held_shares(backbone: Backbone, approach: Approach) -> tuple[int, int]:
+    """Bytes that are held for each image, and for the parameters."""
     if backbone.n_parameters is None or backbone.input_px is None:
         msg = f"{backbone.name} has no counted parameters"
         raise ValueError(msg)
     numbers = 1 if is_frozen(approach) else NUMBERS_TRAINED
-    return n_images * 3 * backbone.input_px**2 + 4 * numbers * backbone.n_parameters
+    return 3 * backbone.input_px**2, 4 * numbers * backbone.n_parameters
 
 
 class Estimate(NamedTuple):

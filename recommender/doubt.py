@@ -7,6 +7,7 @@ from statistics import median
 import numpy as np
 
 from evidence.vocabulary import MODALITY, RATES, Metric
+from recommender.configuration import kinds
 from recommender.neighbours import Neighbour
 from recommender.parts import LITERATURE
 from recommender.plan import how
@@ -99,7 +100,7 @@ def warnings(best: Choice, evidence: Gathered) -> tuple[str, ...]:
 def _on_methods(best: Choice, evidence: Gathered) -> Iterator[str]:
     """Which ways to carry out a network are guesses, and which do not fit."""
     standing = evidence.standing
-    methods = dict.fromkeys(c.method for c in standing.configurations)
+    methods = kinds(standing.configurations).methods.words
     unknown = [how(*method) for method in methods if method not in standing.compared]
     if unknown and len(unknown) < len(methods):
         yield (

@@ -16,6 +16,7 @@ from recommender.configuration import IMAGENET, Configuration, Observation, of_r
 from recommender.controlled import usable
 from recommender.cost import Learned, kind_of, learn
 from recommender.plan import carried_out
+from recommender.pricing import Trainings
 from recommender.records import CitedRule, FiredRule
 from recommender.rules import load_rules
 
@@ -109,9 +110,9 @@ class Candidates:
     configurations: tuple[Configuration, ...]
 
     @cached_property
-    def trainings(self) -> tuple[tuple[Backbone, Approach], ...]:
+    def trainings(self) -> Trainings:
         """Those of them that take unlike: what head is put on a network hardly matters."""
-        return tuple(self._by_kind.values())
+        return Trainings(tuple(self._by_kind.values()))
 
     @cached_property
     def training_of(self) -> npt.NDArray[np.int64]:

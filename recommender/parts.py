@@ -4,22 +4,20 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from evidence.arm_table import ArmTable, Column, once_for_each
+from evidence.arm_table import ArmTable, once_for_each
 from evidence.records import Corpus, TaskProfile
-from evidence.vocabulary import Approach, Head, Initialisation
 from recommender import neighbours
-from recommender.configuration import Configuration
+from recommender.configuration import Configuration, Network, kinds
 from recommender.headtohead import Comparisons, comparisons, strength
 from recommender.neighbours import Choosable, K, Neighbour, by_study, shares
+from recommender.plan import Way
 from recommender.rules import Rule, load_rules
 
 Array = npt.NDArray[np.float64]
-W = TypeVar("W")
 
 #: Parts that the literature gives; `controlled` comes from measured tables and own runs.
 LITERATURE = ("neighbours", "rules", "head_to_head")
@@ -29,35 +27,13 @@ REPORTING = 60
 PARTS = ("controlled", *LITERATURE)
 #: What of a configuration is chosen.
 CHOSEN: tuple[Choosable, ...] = ("backbone", "family", "approach", "initialisation", "head")
-
-
-#: Sets of configurations whose popularity is remembered.
-REMEMBERED = 32
-#: A backbone and its family, and what is done with them.
-Network = tuple[str, str]
-Way = tuple[Approach, Head, Initialisation]
+#: Sets of configurations whose popularity, and strengths of rules, are remembered.
+REMEMBERED = 128
 
 
 @once_for_each
 def _popularities(_table: ArmTable) -> dict[tuple[Configuration, ...], Array]:
     return {}
-
-
-@lru_cache(maxsize=REMEMBERED)
-def _kinds(configurations: tuple[Configuration, ...]) -> tuple[Column[Network], Column[Way]]:
-    """The networks and the ways of configurations: far fewer than there are of these."""
-    networks = [(one.backbone, one.family) for one in configurations]
-    ways = [(one.approach, one.head, one.initialisation) for one in configurations]
-    return _column(networks), _column(ways)
-
-
-def _column(words: Sequence[W]) -> Column[W]:
-    places = {word: n for n, word in enumerate(dict.fromkeys(words))}
-    return Column(np.array([places[word] for word in words], np.int32), tuple(places))
-
-
-def _bits(holds: Iterable[bool]) -> int:
-    return sum(1 << n for n, one in enumerate(holds) if one)
 
 
 @dataclass(frozen=True)
@@ -95,24 +71,9 @@ class Literature:
         What the reviews say of approaches is about weights that are transferred: it does not speak
         for random ones.
         """
-        bits = self._on_network((one.backbone, one.family))
-        bits &= self._on_way((one.approach, one.head, one.initialisation))
-        return self._of_bits(bits)
-
-    def _on_network(self, network: Network) -> int:
-        """Which rules concern a network, as bits of a number."""
-        return _bits(rule.concerns_network(*network) for rule in self._on_choices)
-
-    def _on_way(self, way: Way) -> int:
-        """Which rules concern a way to carry a network out, as bits of a number."""
-        approach, head, initialisation = way
-        return _bits(
-            rule.concerns_way(approach, head) and not (initialisation == "random" and rule.approach)
-            for rule in self._on_choices
-        )
-
-    def _of_bits(self, bits: int) -> tuple[Rule, ...]:
-        return tuple(rule for n, rule in enumerate(self._on_choices) if bits >> n & 1)
+        bits = _on_network(self._on_choices, (one.backbone, one.family))
+        bits &= _on_way(self._on_choices, Way(one.approach, one.head, one.initialisation))
+        return _of_bits(self._on_choices, bits)
 
     def popularity(self, one: Configuration) -> float:
         """Mean share of each thing that is chosen among the neighbours."""
@@ -130,16 +91,46 @@ class Literature:
 
     def parts(self, configurations: Sequence[Configuration]) -> dict[str, Array]:
         """Each part of `LITERATURE` for each configuration, shape (N,)."""
-        networks, ways = _kinds(tuple(configurations))
-        on_networks = np.array([self._on_network(one) for one in networks.words])
-        on_ways = np.array([self._on_way(one) for one in ways.words])
-        bits, place = np.unique(
-            on_networks[networks.codes] & on_ways[ways.codes], return_inverse=True
-        )
-        strengths = [sum(r.strength for r in self._of_bits(int(one))) for one in bits]
+        found = tuple(configurations)
+        networks = kinds(found).networks
         rates = np.array([strength(self.pairs, *one) for one in networks.words])
         return {
-            "neighbours": self._popularities(tuple(configurations)),
-            "rules": np.array(strengths, float)[place],
+            "neighbours": self._popularities(found),
+            "rules": _strengths(self._on_choices, found),
             "head_to_head": rates[networks.codes],
         }
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _strengths(rules: tuple[Rule, ...], configurations: tuple[Configuration, ...]) -> Array:
+    """Strength of the rules that speak for each; the same rules fire for many questions."""
+    networks, ways, _ = kinds(configurations)
+    on_networks = np.array([_on_network(rules, one) for one in networks.words])
+    on_ways = np.array([_on_way(rules, one) for one in ways.words])
+    bits, place = np.unique(on_networks[networks.codes] & on_ways[ways.codes], return_inverse=True)
+    strengths = [sum(rule.strength for rule in _of_bits(rules, int(one))) for one in bits]
+    found: Array = np.array(strengths, float)[place]
+    found.flags.writeable = False
+    return found
+
+
+def _on_network(rules: tuple[Rule, ...], network: Network) -> int:
+    """Which rules concern a network, as bits of a number."""
+    return _bits(rule.concerns_network(*network) for rule in rules)
+
+
+def _on_way(rules: tuple[Rule, ...], way: Way) -> int:
+    """Which rules concern a way to carry a network out, as bits of a number."""
+    is_random = way.initialisation == "random"
+    return _bits(
+        rule.concerns_way(way.approach, way.head) and not (is_random and rule.approach)
+        for rule in rules
+    )
+
+
+def _bits(holds: Iterable[bool]) -> int:
+    return sum(1 << n for n, one in enumerate(holds) if one)
+
+
+def _of_bits(rules: tuple[Rule, ...], bits: int) -> tuple[Rule, ...]:
+    return tuple(rule for n, rule in enumerate(rules) if bits >> n & 1)

@@ -1,7 +1,7 @@
 """What a training takes, as a price in points of AUC."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -11,7 +11,16 @@ import numpy.typing as npt
 
 from evidence.records import Backbone
 from evidence.vocabulary import Approach
-from recommender.cost import Estimate, Learned, held_bytes, kind_of, training_macs
+from recommender.cost import (
+    Estimate,
+    Learned,
+    Line,
+    held_bytes,
+    held_shares,
+    image_macs,
+    kind_of,
+    training_macs,
+)
 from recommender.records import Goal
 
 Array = npt.NDArray[np.float64]
@@ -63,21 +72,64 @@ class Demand(NamedTuple):
         )
 
     def price(self, goal: Goal) -> float:
-        """Points that the time counts, at most 0: by predicted seconds, else by operations."""
-        taken = self.n_macs / FREE_MACS
-        if self.seconds is not None:
-            taken = self.seconds.value / FREE_SECONDS
-        return 0.0 - PRICES[goal] * math.log10(1 + taken)
+        """As `time_prices`, of one training."""
+        seconds = math.nan if self.seconds is None else self.seconds.value
+        return float(time_prices(np.array(float(self.n_macs)), np.array(seconds), goal))
 
-    def exceeds(self, limit_mb: float | None) -> bool:
-        """Whether it is predicted not to fit into so much memory.
 
-        What shipped runs took, times the pace of ours, may be the memory of another device.
+@dataclass(frozen=True, eq=False)
+class Trainings:
+    """K trainings that take unlike, and what they take on any number of images.
+
+    Attributes
+    ----------
+    pairs : tuple of (Backbone, Approach)
+    """
+
+    pairs: tuple[tuple[Backbone, Approach], ...]
+
+    @cached_property
+    def _image_macs(self) -> Array:
+        return np.array([image_macs(*pair) for pair in self.pairs], float)
+
+    @cached_property
+    def _held(self) -> tuple[Array, Array]:
+        of_image, of_all = zip(*(held_shares(*pair) for pair in self.pairs), strict=True)
+        return np.array(of_image, float), np.array(of_all, float)
+
+    @cached_property
+    def _kinds(self) -> tuple[tuple[str, npt.NDArray[np.bool_]], ...]:
+        """Each kind of training, and which are of it, shape (K,)."""
+        found = np.array([kind_of(approach) for _, approach in self.pairs])
+        return tuple((kind, found == kind) for kind in dict.fromkeys(found.tolist()))
+
+    def n_macs(self, n_images: int) -> Array:
+        """As `recommender.cost.training_macs`, shape (K,)."""
+        return np.rint(n_images * self._image_macs)
+
+    def held_bytes(self, n_images: int) -> Array:
+        """As `recommender.cost.held_bytes`, shape (K,)."""
+        of_image, of_all = self._held
+        return n_images * of_image + of_all
+
+    def predicted(self, lines: Mapping[str, Line], sizes: Array) -> Array:
+        """What lines, by kind of training, predict for sizes ``(K,)``; NaN where there is none."""
+        found = np.full(len(self.pairs), np.nan)
+        for kind, of_kind in self._kinds:
+            if (line := lines.get(kind)) is not None:
+                found[of_kind] = line.start + line.slope * sizes[of_kind]
+        return found
+
+    def of_others(self, lines: Mapping[str, Line]) -> npt.NDArray[np.bool_]:
+        """Which are predicted by what others took, times the pace of ours, shape (K,).
+
+        It may be the memory of another device.
         """
-        found = self.memory_mb
-        if limit_mb is None or found is None or found.source == "shipped_at_own_pace":
-            return False
-        return found.value > limit_mb
+        found = np.zeros(len(self.pairs), np.bool_)
+        for kind, of_kind in self._kinds:
+            line = lines.get(kind)
+            found |= of_kind & (line is not None and line.source == "shipped_at_own_pace")
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,25 +138,45 @@ class Demands:
 
     Attributes
     ----------
-    known : tuple of Demand
-        One for each of those that take unlike.
+    trainings : Trainings
     of : ndarray of int, shape (N,)
         Which of them is each candidate's.
+    n_images : int
+    learned : Learned
+        What runs took.
     limit_mb : float or None
         Memory of the machine, where it is known.
     """
 
-    known: tuple[Demand, ...]
+    trainings: Trainings
     of: npt.NDArray[np.int64]
+    n_images: int
+    learned: Learned
     limit_mb: float | None
 
     def __getitem__(self, n: int) -> Demand:
-        return self.known[int(self.of[n])]
+        return Demand.of(*self.trainings.pairs[int(self.of[n])], self.n_images, self.learned)
 
     @cached_property
     def n_macs(self) -> Array:
         """Counted operations, shape (N,)."""
-        return self._each(one.n_macs for one in self.known)
+        return self._n_macs[self.of]
+
+    @cached_property
+    def _n_macs(self) -> Array:
+        return self.trainings.n_macs(self.n_images)
+
+    @cached_property
+    def _held(self) -> Array:
+        return self.trainings.held_bytes(self.n_images)
+
+    @cached_property
+    def _seconds(self) -> Array:
+        return self.trainings.predicted(self.learned.seconds_by_kind, self._n_macs)
+
+    @cached_property
+    def _memory_mb(self) -> Array:
+        return self.trainings.predicted(self.learned.memory_by_kind, self._held)
 
     @cached_property
     def _prices(self) -> dict[Goal, tuple[Array, Array]]:
@@ -113,17 +185,32 @@ class Demands:
     def prices(self, goal: Goal) -> tuple[Array, Array]:
         """Points that time and memory count, each of shape (N,)."""
         if goal not in self._prices:
-            time = self._each(one.price(goal) for one in self.known)
-            self._prices[goal] = time, self._each(memory_prices(self.known, goal))
+            time = time_prices(self._n_macs, self._seconds, goal)
+            memory = _memory_prices(self._memory_mb, self._held / 1e6, goal)
+            self._prices[goal] = time[self.of], memory[self.of]
         return self._prices[goal]
 
     @cached_property
     def too_large(self) -> npt.NDArray[np.bool_]:
         """Which are predicted not to fit into the memory, shape (N,)."""
-        return self._each(one.exceeds(self.limit_mb) for one in self.known) > 0
+        if self.limit_mb is None:
+            return np.zeros(len(self.of), np.bool_)
+        of_others = self.trainings.of_others(self.learned.memory_by_kind)
+        # Where nothing is predicted, nothing exceeds.
+        found: npt.NDArray[np.bool_] = (self._memory_mb > self.limit_mb) & ~of_others
+        return found[self.of]
 
-    def _each(self, values: Iterable[float]) -> Array:
-        return np.array([*values], dtype=float)[self.of]
+
+def time_prices(n_macs: Array, seconds: Array, goal: Goal) -> Array:
+    """Points that time counts, at most 0, of trainings of any shape.
+
+    Parameters
+    ----------
+    n_macs, seconds : ndarray
+        Counted operations, which count where no seconds are predicted: NaN.
+    """
+    taken = np.where(np.isnan(seconds), n_macs / FREE_MACS, seconds / FREE_SECONDS)
+    return np.asarray(0.0 - PRICES[goal] * np.log10(1 + taken), np.float64)
 
 
 def memory_prices(demands: Sequence[Demand], goal: Goal) -> list[float]:
@@ -132,6 +219,11 @@ def memory_prices(demands: Sequence[Demand], goal: Goal) -> list[float]:
     By predictions where there is one for each, else by what is counted of each: the two are never
     mixed, for the counted numbers are far smaller.
     """
-    predicted = [one.memory_mb.value for one in demands if one.memory_mb is not None]
-    taken = predicted if len(predicted) == len(demands) else [one.held_mb for one in demands]
-    return [0.0 - MEMORY_PRICES[goal] * math.log10(1 + mb / FREE_MB) for mb in taken]
+    found = [math.nan if one.memory_mb is None else one.memory_mb.value for one in demands]
+    held = np.array([one.held_mb for one in demands], float)
+    return list(_memory_prices(np.array(found, float), held, goal).tolist())
+
+
+def _memory_prices(predicted_mb: Array, held_mb: Array, goal: Goal) -> Array:
+    taken = held_mb if np.isnan(predicted_mb).any() else predicted_mb
+    return np.asarray(0.0 - MEMORY_PRICES[goal] * np.log10(1 + taken / FREE_MB), np.float64)

@@ -13,13 +13,13 @@ import numpy.typing as npt
 from evidence.records import Claim, Corpus, TaskProfile
 from evidence.vocabulary import Approach, Initialisation
 from recommender.candidates import Asked
-from recommender.configuration import Configuration, Observation, Task, asked, of_run
+from recommender.configuration import Configuration, Observation, Task, asked, kinds, of_run
 from recommender.controlled import nearest, pooled
 from recommender.errors import RecommendationError
 from recommender.grounds import Candidates, Grounds, Limits, candidates, grounds, observed
 from recommender.measured import Measured, standard_error, updated
 from recommender.parts import PARTS, Literature
-from recommender.pricing import Demand, Demands
+from recommender.pricing import Demands
 from recommender.records import Goal
 from recommender.weights import Weights, load_weights
 
@@ -96,7 +96,10 @@ class Unmeasured(NamedTuple):
         favoured: Configuration | None,
     ) -> "Unmeasured":
         """Of candidates with the covariance of their expectations."""
-        unknown = np.array([c.method not in compared and c != favoured for c in configurations])
+        methods = kinds(tuple(configurations)).methods
+        unknown = np.array([method not in compared for method in methods.words])[methods.codes]
+        if favoured in configurations:
+            unknown[configurations.index(favoured)] = False
         borrowed = np.zeros(len(unknown))
         if unknown.any() and not unknown.all():
             c, own = covariance, covariance.diagonal()
@@ -248,12 +251,11 @@ def gather(question: Question, corpus: Corpus, weights: Weights | None = None) -
         observations=observations,
         measured=measured,
         demands=Demands(
-            tuple(
-                Demand.of(*training, question.profile.n_images, known.learned)
-                for training in ranked.trainings
-            ),
-            ranked.training_of,
-            question.memory_mb,
+            trainings=ranked.trainings,
+            of=ranked.training_of,
+            n_images=question.profile.n_images,
+            learned=known.learned,
+            limit_mb=question.memory_mb,
         ),
         known=known,
     )

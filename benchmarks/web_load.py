@@ -16,7 +16,8 @@ of pages are measured in turn, several rounds, so that all see the same machine:
 Printed are median and 95th percentile of each kind, and the ratio of its median to that of
 ``bare`` in the same run.
 
-Usage: python benchmarks/web_load.py [--clients 20] [--think 0] [--requests 400] [--rounds 3]
+Usage: python benchmarks/web_load.py [--processes 2] [--clients 20] [--think 0] [--requests 400]
+[--rounds 3]
 """
 
 import argparse
@@ -38,12 +39,15 @@ from urllib.parse import quote, urlsplit
 
 MODALITIES = ("ultrasound", "xray", "mri", "ct", "fundus", "dermoscopy")
 SIZES = (200, 800, 5000)
+#: Seconds in which the clients come.
+COMING_S = 1.0
 WORDS = ("breast", "lung", "retina", "skin", "shin", "deep")
 
 
 class Options(NamedTuple):
     """How much is asked: clients at once, seconds between two requests of one, requests, rounds."""
 
+    processes: int
     clients: int
     think: float
     requests: int
@@ -51,11 +55,14 @@ class Options(NamedTuple):
 
 
 @contextmanager
-def served() -> Iterator[str]:
+def served(processes: int) -> Iterator[str]:
     """Address of a server with a store of its own."""
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"EVTL_DATABASE_URL": f"sqlite:///{folder}/evtl.sqlite"}
-        command = [sys.executable, "-m", "evtl", "serve", "--port", "0", "--runs", f"{folder}/runs"]
+        command = [
+            sys.executable, "-m", "evtl", "serve", "--port", "0", "--runs", f"{folder}/runs",
+            "--processes", str(processes),
+        ]  # fmt: skip
         with subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, text=True
         ) as server:
@@ -99,9 +106,9 @@ async def client(
     address: str, pages: Iterator[str], n_requests: int, think: float, number: int
 ) -> list[float]:
     """Seconds of each request of one client; clients do not begin at the same instant."""
-    place = urlsplit(address)
+    place, drawn, times = urlsplit(address), random.Random(number), []
+    await asyncio.sleep(COMING_S * drawn.random())
     reader, writer = await asyncio.open_connection(place.hostname, place.port)
-    drawn, times = random.Random(number), []
     try:
         for _ in range(n_requests):
             await asyncio.sleep(think * drawn.uniform(0.5, 1.5))
@@ -140,7 +147,7 @@ def main(options: Options) -> None:
     """Measure every kind in turn and print what visitors wait."""
     times: dict[str, list[float]] = {}
     studies = random.Random(0).sample(study_keys(), 40)
-    with served() as address:
+    with served(options.processes) as address:
         for number in range(options.rounds + 1):
             for kind, pages in kinds(studies, number).items():
                 found = asyncio.run(measured(address, pages, options))
@@ -149,8 +156,8 @@ def main(options: Options) -> None:
     bare = statistics.median(times["bare"])
     sys.stdout.write(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"{options.clients} clients, {options.think:g} s between requests, "
-        f"{options.rounds} rounds of {options.requests}\n"
+        f"processes: {options.processes}, {options.clients} clients, "
+        f"{options.think:g} s between requests, {options.rounds} rounds of {options.requests}\n"
     )
     for kind, found in times.items():
         median = statistics.median(found)
@@ -162,6 +169,7 @@ def main(options: Options) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--think", type=float, default=0.0)
     parser.add_argument("--requests", type=int, default=400)

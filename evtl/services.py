@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # torch must not be imported to recommend
 
 #: Answers that are kept for those who ask the same, and the most choices that one may hold: all
 #: of them take a hundred times as much memory.
-KEPT, MOST_KEPT = 500, 20
+KEPT, MOST_KEPT = 50, 20
 _answers: "Kept[tuple[snapshot.Key, Question, int], Recommendation]" = Kept(KEPT)
 
 

@@ -27,6 +27,10 @@ def serve(
     runs: Annotated[Path, typer.Option(help="Trainings are kept below this folder.")] = Path(
         "runs"
     ),
+    processes: Annotated[
+        int,
+        typer.Option(min=1, max=64, help="Answer with so many processes; for a team, one a core."),
+    ] = 1,
     name: Annotated[
         list[str] | None, typer.Option(help="Another name by which the page is asked for.")
     ] = None,
@@ -38,4 +42,5 @@ def serve(
     from evtl.web.serving import serve as run  # noqa: PLC0415  (FastAPI only here)
     from evtl.web.settings import settings  # noqa: PLC0415
 
-    run(settings(host, port, token, data_root, runs, frozenset(name or ())), typer.echo)
+    asked = settings(host, port, token, data_root, runs, frozenset(name or ()))
+    run(asked, typer.echo, processes)

@@ -10,6 +10,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.staticfiles import StaticFiles
 
 from evtl.web.entering import guard, may_enter
+from evtl.web.in_turn import turns
 from evtl.web.limits import Bounded, Headered, Refusing, from_here, known_host
 from evtl.web.openapi import DescribedApp
 from evtl.web.pages import STATIC
@@ -51,7 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
         dependencies=[Depends(guard)],
         responses={status: {"model": Problem} for status in TOLD},
     )
-    app.state.settings = settings
+    app.state.settings, app.state.turns = settings, turns()
     tell_problems(app)
     for routes in ROUTES:
         app.include_router(routes.router)

@@ -111,7 +111,7 @@ def root_of(request: Request) -> Path:
     return root
 
 
-def typed(
+async def typed(
     modality: Annotated[str, Query(max_length=80, description="e.g. ultrasound, us, CXR.")] = "",
     anatomy: Annotated[str, Query(max_length=80, description="What the images show.")] = "",
     n: Annotated[str, Query(max_length=20, description="Number of images: 1200, 1e3.")] = "",

@@ -64,7 +64,7 @@ async def _form_word(request: Request) -> str:
     return word if isinstance(word, str) else ""
 
 
-def signed_in(request: Request) -> None:
+async def signed_in(request: Request) -> None:
     """Dependency of routes that change the corpus.
 
     Raises

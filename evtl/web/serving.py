@@ -1,9 +1,16 @@
 """The server itself: a socket that is bound first, then the application on it."""
 
+import multiprocessing
+import os
+import signal
 import socket
+import threading
 from collections.abc import Callable
+from functools import partial
 
 import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
 
 from evidence.store import Store
 from evtl.web.app import create_app
@@ -16,8 +23,13 @@ BACKLOG = 2048
 IDLE_S, LAST_S = 10, 3
 
 
-def serve(settings: Settings, tell: Callable[[str], object]) -> None:
+def serve(settings: Settings, tell: Callable[[str], object], processes: int = 1) -> None:
     """Serve until interrupted; says where, and how to sign in, once the socket is bound.
+
+    Parameters
+    ----------
+    processes : int
+        That answer at the same time; one can use one core.
 
     Raises
     ------
@@ -29,7 +41,9 @@ def serve(settings: Settings, tell: Callable[[str], object]) -> None:
     with bound(settings) as listening:
         tell(welcome(settings, listening.getsockname()[1]))
         config = uvicorn.Config(
-            create_app(settings),
+            partial(_create_app, settings),
+            factory=True,
+            workers=processes,
             http=Hurried,
             log_level="warning",
             access_log=False,
@@ -38,7 +52,22 @@ def serve(settings: Settings, tell: Callable[[str], object]) -> None:
             timeout_keep_alive=IDLE_S,
             timeout_graceful_shutdown=LAST_S,
         )
-        uvicorn.Server(config).run(sockets=[listening])
+        if processes > 1:
+            Multiprocess(config, [listening]).run()
+        else:
+            uvicorn.Server(config).run(sockets=[listening])
+
+
+def _create_app(settings: Settings) -> FastAPI:
+    """The application, in a process that does not outlive the one that started it."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=_end_with, args=(parent.join,), daemon=True).start()
+    return create_app(settings)
+
+
+def _end_with(wait: Callable[[], object]) -> None:
+    wait()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def bound(settings: Settings) -> socket.socket:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -25,9 +26,17 @@ class Server:
         0 lets the system choose.
     env : mapping
         Of its environment, beside what keeps it away from the user's own.
+    processes : int
+        That answer.
     """
 
-    def __init__(self, place: Path, port: int = 0, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        place: Path,
+        port: int = 0,
+        env: Mapping[str, str] | None = None,
+        processes: int = 1,
+    ) -> None:
         self.place = place
         self.images, self.runs = place / "images", place / "runs"
         for folder in (self.images, self.runs):
@@ -35,7 +44,7 @@ class Server:
         self.log = place / "server.log"
         with self.log.open("a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                self._command(port),
+                [*self._command(port), "--processes", str(processes)],
                 cwd=place, env=environment(place) | dict(env or {}), text=True,
                 stdout=subprocess.PIPE, stderr=log, start_new_session=True,
             )  # fmt: skip
@@ -60,17 +69,13 @@ class Server:
         """Whether the process has not ended."""
         return self.process.poll() is None
 
-    def end(self) -> None:
-        """Ask the server to end, and wait until it has."""
-        self.process.terminate()
-        self._wait()
-
     def kill(self) -> None:
         """End the server as a loss of power does."""
-        self.process.kill()
-        self._wait()
+        self.end(signal.SIGKILL)
 
-    def _wait(self) -> None:
+    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Have the server end, and wait until it has."""
+        self.process.send_signal(how)
         self.process.wait(END_S)
         assert self.process.stdout is not None
         self.process.stdout.close()

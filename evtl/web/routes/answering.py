@@ -1,8 +1,10 @@
 """Asking: the question, the answer, and all that it rests on."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -13,6 +15,7 @@ from evtl.image_services import Held, held
 from evtl.suggesting import Field, Suggestion, suggest
 from evtl.web.asked import Asked, Typed, filled_in, here, in_these_words, root_of
 from evtl.web.drawing import interval, score_bars
+from evtl.web.in_turn import in_turn
 from evtl.web.kept_pages import kept_page
 from evtl.web.pages import page
 from evtl.web.paging import PER_PAGE, PageNumber, Pages, PerPage, paged
@@ -81,31 +84,41 @@ def look(
 
 
 @router.get("/recommend", include_in_schema=False)
-def answer_page(request: Request, asked: Asked) -> Response:
+async def answer_page(request: Request, asked: Asked) -> Response:
     """The answer; the question again where there is none."""
-    return _answered(request, asked, "recommend.html", TOP)
+    return await _served(request, _answered, asked, "recommend.html", TOP)
 
 
 @router.get("/explain", include_in_schema=False)
-def explanation_page(request: Request, asked: Asked) -> Response:
+async def explanation_page(request: Request, asked: Asked) -> Response:
     """All that the answer rests on."""
-    return _answered(request, asked, "explain.html", render_explanation.SHOWN)
+    return await _served(request, _answered, asked, "explain.html", render_explanation.SHOWN)
 
 
 @router.get("/api/recommend", response_model=Recommendation)
-def recommend(request: Request, asked: Asked, top: Top = TOP) -> Response:
+async def recommend(request: Request, asked: Asked, top: Top = TOP) -> Response:
     """Which network, transferred how, on whose evidence, and how sure that is."""
-    return _as_json(_found(request, asked, top))
+    return await _served(request, _as_json, asked, top)
 
 
 @router.get("/api/explain", response_model=Recommendation)
-def explain(request: Request, asked: Asked) -> Response:
+async def explain(request: Request, asked: Asked) -> Response:
     """The whole answer: every choice that was ranked, and all that the order rests on."""
-    return _as_json(_found(request, asked, None))
+    return await _served(request, _as_json, asked, None)
 
 
-def _as_json(found: Recommendation) -> Response:
+async def _served(
+    request: Request, answer: Callable[..., Response], asked: Typed, *how: str | int | None
+) -> Response:
+    """An answer in its turn; images take seconds to look at, for which nobody else waits."""
+    if asked.data:
+        return await run_in_threadpool(answer, request, asked, *how)
+    return await in_turn(request, answer, request, asked, *how)
+
+
+def _as_json(request: Request, asked: Typed, top: int | None) -> Response:
     """The bytes that the command line prints; a record need not be checked again."""
+    found = _found(request, asked, top)
     return Response(found.model_dump_json(indent=2) + "\n", media_type="application/json")
 
 

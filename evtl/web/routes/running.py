@@ -35,7 +35,7 @@ REPORT_HEADERS = {
 CONFLICT: dict[int | str, dict[str, Any]] = {409: {"model": Problem}}
 
 
-def runs_folder(request: Request) -> Path:
+async def runs_folder(request: Request) -> Path:
     """Dependency: the folder below which trainings are kept."""
     return settings_of(request).runs
 

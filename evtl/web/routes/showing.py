@@ -49,7 +49,7 @@ Only = Annotated[
 ]
 
 
-def plot_options(
+async def plot_options(
     modality: Modality = None,
     anatomy: Anatomy = None,
     metric: Annotated[Metric, Query(description="Of forest and sizes.")] = "auc",

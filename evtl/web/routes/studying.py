@@ -29,7 +29,7 @@ Images = Annotated[Annotated[int, Field(ge=0, le=IMAGES)] | None, _Blank]
 Year = Annotated[Annotated[int, Field(ge=1000, le=2100)] | None, _Blank]
 
 
-def wanted(
+async def wanted(
     modality: Annotated[Name, Query(description="And narrower ones, e.g. ultrasound.")] = None,
     anatomy: Annotated[Name, Query(description="And narrower ones, e.g. lung.")] = None,
     backbone: Annotated[Name, Query(description="Backbone or family.")] = None,

@@ -58,6 +58,20 @@ def job_of(served: Settings, address: str) -> JobFolder:
 
 
 @pytest.mark.usefixtures("images")
+def test_an_answer_about_a_folder_is_trained_with_one_click(visit: Visit, served: Settings) -> None:
+    shown = visit.shown("/recommend?modality=us&anatomy=breast&goal=cost&data=set")
+    form = re.search(r'<form method="post" action="/train">(.*?)</form>', shown, re.S)
+    assert form is not None
+    sent = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form[1]))
+    found = visit.post("/train", sent)
+    wanted = job_of(served, found.headers["location"]).job.wanted
+    assert wanted is not None
+    assert (wanted.options.modality, wanted.options.goal) == ("us", "cost")
+    assert wanted.predicted_s is not None
+    assert "Edit the plan" in shown
+
+
+@pytest.mark.usefixtures("images")
 def test_one_click_on_the_recommended_plan_starts_it(visit: Visit, served: Settings) -> None:
     shown = visit.shown("/train?modality=us&anatomy=breast&n=20&data=set")
     assert "Recommended:" in shown

@@ -9,7 +9,11 @@ QUESTION = "modality=ultrasound&anatomy=breast&n=800&classes=2"
 #: change set ``{change}``.
 PAGES: dict[str, tuple[str, ...]] = {
     "/": ("/", f"/?{QUESTION}&goal=cost"),
-    "/recommend": (f"/recommend?{QUESTION}", "/recommend?modality=nothing&n=5"),
+    "/recommend": (
+        f"/recommend?{QUESTION}",
+        "/recommend?modality=ultrasound&data=breast",
+        "/recommend?modality=nothing&n=5",
+    ),
     "/explain": (f"/explain?{QUESTION}",),
     "/train": ("/train", "/train?modality=ultrasound&anatomy=breast&data=breast"),
     "/runs": ("/runs", "/runs?shipped=true"),
@@ -29,7 +33,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "/changes": ("/changes",),
     "/changes/{number}": ("/changes/{change}",),
     "/releases": ("/releases",),
-    "/diff": ("/diff",),
+    "/diff": ("/diff", "/diff?before=furnished"),
     "/sql": (
         "/sql",
         "/sql?query=SELECT+review,count(*)+FROM+extraction+GROUP+BY+1",

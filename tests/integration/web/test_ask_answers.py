@@ -4,7 +4,9 @@ import json
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
+from typing import Any
 
 import pytest
 
@@ -182,3 +184,25 @@ def run(backbone: str, approach: str, head: str) -> RunRecord:
             "digests": {"data": "d"}, "versions": {}, "peak_memory_mb": 900.0,
         }
     )  # fmt: skip
+
+
+def test_answers_are_worked_out_one_after_the_other(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight visitors at once: none takes time from another, and an error holds nobody up."""
+    answer, at_work, seen = services.recommend, [0], []
+
+    def watched(*asked: Any, **how: Any) -> Recommendation:
+        at_work[0] += 1
+        seen.append(at_work[0])
+        try:
+            return answer(*asked, **how)
+        finally:
+            at_work[0] -= 1
+
+    monkeypatch.setattr(services, "recommend", watched)
+    addresses = [f"/api/recommend?modality=us&n={n}" for n in (0, *range(9001, 9008))]
+    with ThreadPoolExecutor(len(addresses)) as visitors:
+        statuses = [found.status_code for found in visitors.map(visit.get, addresses)]
+    assert statuses == [400, *[200] * 7]
+    assert seen == [1] * 8

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from evidence.records import Corpus, RunRecord, TaskProfile
 from recommender.answering import recommend
-from recommender.cost import Estimate, held_bytes
+from recommender.cost import Estimate, Learned, Line, held_bytes
+from recommender.grounds import Limits, candidates, grounds
 from recommender.pricing import (
     FREE_MACS,
     FREE_MB,
@@ -16,6 +17,7 @@ from recommender.pricing import (
     MEMORY_PRICES,
     PRICES,
     Demand,
+    Demands,
     memory_prices,
 )
 from recommender.ranking import LEAD, Question
@@ -65,6 +67,31 @@ def test_time_counts_by_seconds_where_runs_tell_them(goal: Goal) -> None:
     assert dear.price(goal) == pytest.approx(-PRICES[goal])
     assert demand(n_macs=9 * FREE_MACS).price(goal) == pytest.approx(-PRICES[goal])
     assert str(demand(seconds=0).price(goal)) == "0.0"
+
+
+@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize("n_images", [1, 800, 12_345, 10**9])
+def test_all_candidates_at_once_are_what_each_is_alone(
+    corpus: Corpus, goal: Goal, n_images: int
+) -> None:
+    own = Line(100.0, 1e-6, 3, None)
+    others = replace(own, source="shipped_at_own_pace")
+    memory_lines = {"frozen": own, "fine_tuning": others, "fine_tuning_from_scratch": own}
+    learned = Learned({"frozen": own, "fine_tuning": others}, memory_lines)
+    found = candidates(grounds(corpus), Limits("classification"))
+    asked = Demands(found.trainings, found.training_of, n_images, learned, 1000.0)
+    pairs = zip(found.backbones, found.configurations, strict=True)
+    alone = [Demand.of(b, c.approach, n_images, learned) for b, c in pairs]
+    time, memory = asked.prices(goal)
+    assert asked.n_macs == pytest.approx([one.n_macs for one in alone])
+    assert time == pytest.approx([one.price(goal) for one in alone])
+    assert memory == pytest.approx(memory_prices(alone, goal))
+    # Those that others' runs foretell, at the pace of ours, may have been on another device.
+    taken = [one.memory_mb for one in alone]
+    sure = [mb is not None and mb.source == "own" and mb.value > 1000 for mb in taken]
+    assert asked.too_large.tolist() == sure
+    assert any(sure) == (n_images > 800)
+    assert [asked[n] for n in range(len(alone))] == alone
 
 
 @given(st.lists(st.tuples(amounts, amounts), min_size=2, max_size=5))

@@ -90,7 +90,7 @@ def test_all_candidates_at_once_are_what_each_is_alone(
     taken = [one.memory_mb for one in alone]
     sure = [mb is not None and mb.source == "own" and mb.value > 1000 for mb in taken]
     assert asked.too_large.tolist() == sure
-    assert any(sure) == (n_images > 800)
+    assert any(sure)
     assert [asked[n] for n in range(len(alone))] == alone
 
 

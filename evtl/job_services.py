@@ -9,7 +9,7 @@ from evidence.store import Store
 from evtl.jobs.locks import is_taken
 from evtl.jobs.queue import BusyError, Queue, not_found
 from evtl.jobs.records import Wanted
-from evtl.planning import as_asked, outlined
+from evtl.planning import as_asked, outlined, predicted_s
 from evtl.web.roots import OutsideError, contained
 from recommender.errors import RecommendationError
 from recommender.plan import PlannedBackbone, TrainingPlan
@@ -40,14 +40,16 @@ def start(
         Task, plan or wishes contradict each other, too many trainings wait, or the disk does not
         allow it.
     """
-    if plan is not None:
-        as_asked(plan, wanted.wishes)
-        _must_be_trainable(plan.backbone)
-        return Queue(runs).add(wanted, plan).run.name
     said = wanted.options.n_images or n_images
-    _, seconds = outlined(replace(wanted.options, n_images=said or SOME_IMAGES), wanted.wishes)
-    predicted = wanted.model_copy(update={"predicted_s": seconds if said else None})
-    return Queue(runs).add(predicted).run.name
+    if plan is not None:
+        outline = as_asked(plan, wanted.wishes)
+        _must_be_trainable(plan.backbone)
+    else:
+        options = replace(wanted.options, n_images=said or SOME_IMAGES)
+        outline = outlined(options, wanted.wishes)
+    seconds = predicted_s(outline) if plan or said else None
+    predicted = wanted.model_copy(update={"predicted_s": seconds})
+    return Queue(runs).add(predicted, plan).run.name
 
 
 def _must_be_trainable(backbone: PlannedBackbone) -> None:

@@ -1,5 +1,6 @@
 """Images and what a user asked for -> the plan that is carried out."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -90,8 +91,8 @@ def training_plan(
     return plan, (*notes, *_idle(plan, wishes))
 
 
-def outlined(options: TaskOptions, wishes: Wishes) -> tuple[TrainingPlan, float | None]:
-    """The plan before any image is read, and the seconds that it is predicted to take, if known.
+def outlined(options: TaskOptions, wishes: Wishes) -> TrainingPlan:
+    """The plan before any image is read.
 
     Raises
     ------
@@ -99,9 +100,22 @@ def outlined(options: TaskOptions, wishes: Wishes) -> tuple[TrainingPlan, float 
         The options contradict each other.
     """
     found = _answer(None, options, wishes, queries.corpus(Store()))
-    plan = as_asked(found.plan, wishes)
-    is_first = wishes == Wishes() and bool(found.ranking)
-    return plan, found.ranking[0].cost.seconds if is_first else None
+    return as_asked(found.plan, wishes)
+
+
+def predicted_s(plan: TrainingPlan) -> float | None:
+    """Seconds that a plan is predicted to take; None where no run was alike."""
+    from recommender.grounds import grounds  # noqa: PLC0415  (numpy only here)
+
+    corpus = queries.corpus(Store())
+    named = {each.name: each for each in corpus.backbones}
+    backbone = named.get(plan.backbone.name)
+    if not plan.is_single or backbone is None or backbone.n_macs is None:
+        return None
+    training = backbone, plan.approach, plan.profile.n_images, plan.epochs
+    if (found := grounds(corpus).learned.seconds(*training)) is None:
+        return None
+    return min(found.value, 60 * (plan.budget_min or math.inf))
 
 
 def as_asked(

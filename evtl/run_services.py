@@ -1,6 +1,7 @@
 """Use cases of those who look at trainings: what runs, what ran, what came of it."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -153,7 +154,7 @@ def _snapshot(queue: Queue, job: JobFolder) -> Snapshot:
     predicted_s = wanted.predicted_s if wanted else None
     # Of one that was gone on with, only the rest is to be done.
     whole_s = None if (job.run / "resumed.jsonl").is_file() else predicted_s
-    left = time_left(told, _plan(job), whole_s, spent_s) if told else None
+    left = time_left(told, _plan(job), whole_s, spent_s, time.time()) if told else None
     return Snapshot(
         run=name,
         state=state,

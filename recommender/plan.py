@@ -221,6 +221,12 @@ class TrainingPlan(Record):
         """The backbone stays as it is."""
         return self.approach.startswith("feature_extractor")
 
+    @property
+    def is_single(self) -> bool:
+        """One training on images as they are: no folds, repeats, ladder or changed copies."""
+        is_split = self.n_folds > 0 or self.n_repeats > 1
+        return not (is_split or self.ladder or self.augmentation == "offline")
+
     @model_validator(mode="after")
     def _carried_out(self) -> "TrainingPlan":
         if (self.approach, self.head) not in TRAINABLE:

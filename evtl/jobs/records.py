@@ -9,6 +9,8 @@ from evtl.asking import TaskOptions
 from evtl.planning import Wishes
 from recommender.plan import Target
 
+#: Steps that tell a pace: the first ones of a stage take longer than others.
+LEAST_STEPS = 3
 #: ``interrupted`` was begun and is not worked on; of a job, a worker goes on with it.
 State = Literal[
     "waiting", "running", "cancelling", "cancelled", "finished", "failed", "interrupted"
@@ -95,7 +97,7 @@ class Progress(Record):
     def left_s(self) -> float | None:
         """Seconds that the rest of the stage takes at its pace; None while that is not known."""
         n, took_s = self.done - self.first, self.at - self.began
-        return took_s / n * (self.total - self.done) if n > 0 and took_s > 0 else None
+        return took_s / n * (self.total - self.done) if n >= LEAST_STEPS and took_s > 0 else None
 
 
 class Ended(Record):

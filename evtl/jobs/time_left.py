@@ -1,5 +1,6 @@
 """How much longer a training takes: by its own pace where it has one, else as was predicted."""
 
+import math
 from typing import NamedTuple
 
 from evtl.jobs.records import Progress
@@ -18,7 +19,11 @@ class Left(NamedTuple):
 
 
 def time_left(
-    told: Progress, plan: TrainingPlan | None, predicted_s: float | None, spent_s: float | None
+    told: Progress,
+    plan: TrainingPlan | None,
+    predicted_s: float | None,
+    spent_s: float | None,
+    now: float,
 ) -> Left | None:
     """Of the whole training, not of its stage; None where nothing can be said yet.
 
@@ -30,20 +35,32 @@ def time_left(
         What is carried out; None before that is known.
     predicted_s, spent_s : float or None
         Seconds of the whole, as predicted before it began; seconds since then.
+    now : float
+        Seconds since 1970.
     """
-    stage_s = told.left_s if told.done < told.total else 0.0
-    if told.stage == "report":
-        return None if stage_s is None else Left(stage_s, is_least=False)
+    stage_s = _of_stage(told, now)
     if stage_s is not None and plan is not None and _is_last_long_one(told.stage, plan):
-        return Left(stage_s + AFTER_S, is_least=False)
-    if predicted_s is not None and spent_s is not None:
+        budget_s = 60 * (plan.budget_min or math.inf) - (spent_s or 0.0)
+        return _left(min(stage_s, max(budget_s, 0.0)) + AFTER_S, is_least=False)
+    if predicted_s is not None and spent_s is not None and told.stage != "report":
         rest_s = predicted_s - spent_s
         if rest_s > (stage_s or 0.0):
-            return Left(rest_s + AFTER_S, is_least=False)
-    return Left(stage_s, is_least=True) if stage_s else None
+            return _left(rest_s + AFTER_S, is_least=False)
+    # What is drawn last takes longest, too.
+    return _left(stage_s or 0.0, is_least=True)
+
+
+def _left(seconds: float, *, is_least: bool) -> Left | None:
+    """Nothing rather than that it is over, while it is not."""
+    return Left(seconds, is_least) if seconds >= 1 else None
+
+
+def _of_stage(told: Progress, now: float) -> float | None:
+    """Seconds of a stage, less those since it was told of, which are negative once it is late."""
+    seconds = told.left_s if told.done < told.total else 0.0
+    return None if seconds is None else seconds - max(now - told.at, 0.0)
 
 
 def _is_last_long_one(stage: str, plan: TrainingPlan) -> bool:
     """Whether nothing but what every training ends with follows a stage."""
-    several = plan.ladder or plan.n_folds or plan.n_repeats > 1 or plan.augmentation == "offline"
-    return not several and stage == ("features" if plan.frozen else "training")
+    return plan.is_single and stage == ("features" if plan.frozen else "training")

@@ -9,6 +9,7 @@ from typing import TypeVar, TypeVarTuple
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 T = TypeVar("T")
@@ -21,5 +22,14 @@ def turns() -> CapacityLimiter:
 
 
 async def in_turn(request: Request, calculate: Callable[[*Given], T], *given: *Given) -> T:
-    """Calculate in a thread, when those who asked before are served."""
-    return await run_sync(calculate, *given, limiter=request.app.state.turns)
+    """Calculate in a thread, when those who asked before are served.
+
+    Raises
+    ------
+    HTTPException
+        Who asked has gone meanwhile; nobody reads it.
+    """
+    async with request.app.state.turns:
+        if await request.is_disconnected():
+            raise HTTPException(503, "nobody waits for the answer any more")
+        return await run_sync(calculate, *given)

@@ -104,7 +104,7 @@ def _http(request: Request, error: Exception) -> Response:
 
 def _invalid(request: Request, error: Exception) -> Response:
     details: Any = error.errors() if isinstance(error, RequestValidationError) else ()
-    lines = (f"{'.'.join(map(str, each['loc'][1:]))}: {_said(each)}" for each in details)
+    lines = (f"{'.'.join(map(str, each['loc'][1:])) or 'body'}: {_said(each)}" for each in details)
     return problem(request, 422, "Not understood", "; ".join(lines))
 
 

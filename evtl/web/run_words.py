@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from evtl.run_records import Result, Snapshot
+from evtl.web.wanting import in_form_words
 
 #: Characters of a reason in a list.
 SHORT = 160
@@ -91,6 +92,11 @@ def instant(text: str) -> str:
         return text[:16] or "-"
 
 
+def why(now: Snapshot) -> str:
+    """Why a run failed."""
+    return in_form_words(now.reason) or "It failed; its log says why."
+
+
 def shortened(text: str) -> str:
     """The beginning of a long reason."""
     return text if len(text) <= SHORT else f"{text[:SHORT]}…"
@@ -126,7 +132,7 @@ def about_file(name: str) -> str:
 RUN_FILTERS: dict[str, Callable[..., Any]] = {
     each.__name__: each
     for each in (
-        told, stage, left, counted, duration, instant, shortened, metric, metric_names, test_first,
-        headline, about_file,
+        told, why, stage, left, counted, duration, instant, shortened, metric, metric_names,
+        test_first, headline, about_file,
     )
 }  # fmt: skip

@@ -1,20 +1,16 @@
 """The server itself: a socket that is bound first, then the application on it."""
 
-import multiprocessing
-import os
-import signal
 import socket
-import threading
 from collections.abc import Callable
 from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.supervisors import Multiprocess
 
 from evidence.store import Store
 from evtl.web.app import create_app
 from evtl.web.connections import Hurried, allow_files
+from evtl.web.processes import end_with_parent, serve_with_several
 from evtl.web.settings import ServeError, Settings
 
 #: Connections that wait to be taken.
@@ -53,21 +49,15 @@ def serve(settings: Settings, tell: Callable[[str], object], processes: int = 1)
             timeout_graceful_shutdown=LAST_S,
         )
         if processes > 1:
-            Multiprocess(config, [listening]).run()
+            serve_with_several(config, listening)
         else:
             uvicorn.Server(config).run(sockets=[listening])
 
 
 def _create_app(settings: Settings) -> FastAPI:
     """The application, in a process that does not outlive the one that started it."""
-    if (parent := multiprocessing.parent_process()) is not None:
-        threading.Thread(target=_end_with, args=(parent.join,), daemon=True).start()
+    end_with_parent()
     return create_app(settings)
-
-
-def _end_with(wait: Callable[[], object]) -> None:
-    wait()
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def bound(settings: Settings) -> socket.socket:

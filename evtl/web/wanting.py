@@ -1,5 +1,6 @@
 """A training as a form or a program asks for it -> what a worker is given."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from recommender.plan import Target, TrainingPlan, parse_plan
 T = TypeVar("T")
 NAMES = tuple(each.name for each in fields(Wishes))
 _WISHES = TypeAdapter(Wishes)
+_OPTION = re.compile(r"--[a-z][a-z-]*")
 
 
 class Training(Record):
@@ -99,7 +101,8 @@ WISHES = (
 def of_form(sent: Mapping[str, str]) -> Training:
     """What a form asks for; a field that is empty is not asked for.
 
-    The plan counts where it is not the one that was shown.
+    The plan counts where it is not the one that was shown, or was found on these images: what is
+    recommended may be another one by the time that it is carried out.
 
     Raises
     ------
@@ -108,10 +111,16 @@ def of_form(sent: Mapping[str, str]) -> Training:
     EvtlError
         The plan is not valid.
     """
-    given = {name: text.strip() for name, text in sent.items() if text.strip()}
+    folders = {"data", "found_on"}  # which may begin or end with a space
+    given = {
+        name: text if name in folders else text.strip()
+        for name, text in sent.items()
+        if text.strip()
+    }
     question = question_of(given)
     plan = parse_plan(given["plan"], "the plan") if "plan" in given else None
-    if plan is not None and plan.digest == given.get("shown"):
+    found_here = "data" in given and given["data"] == given.get("found_on")
+    if plan is not None and plan.digest == given.get("shown") and not found_here:
         question = question.model_copy(update={"n": str(plan.profile.n_images)})
         plan = None
     others = {name: given.get(name) for name in ("target", "order")}
@@ -125,6 +134,12 @@ def of_form(sent: Mapping[str, str]) -> Training:
             "device": given.get("device", "auto"),
         },
     )
+
+
+def in_form_words(text: str) -> str:
+    """A sentence whose options of the command line are called as in the form."""
+    labels = {f"--{wish.name.replace('_', '-')}": f"“{wish.label}”" for wish in WISHES}
+    return _OPTION.sub(lambda found: labels.get(found[0], found[0]), text)
 
 
 def digest_shown(plan: TrainingPlan) -> str:

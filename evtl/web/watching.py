@@ -89,7 +89,7 @@ class Watch:
         except EvtlError:  # removed while it was watched, or cannot be told any more
             self.is_over = True
             return ""
-        told = now.model_dump(exclude={"spent_s"})
+        told = now.model_dump(exclude={"spent_s", "left_s"})  # browsers count by themselves
         if told != self._told:
             said += _event("state", now.model_dump())
         self._told, self.is_over = told, now.is_over

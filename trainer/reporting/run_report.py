@@ -149,7 +149,7 @@ class InTurn:
             except StopIteration:
                 return tuple(found)
             self._longest = max(self._longest, (self._deadline.spent - before) / size)
-            self._n_made += 1
+            self._n_made += size
             self._progress("report", self._n_made, max(self.n_wanted, self._n_made))
         self.all_made = False
         return tuple(found)
@@ -177,7 +177,7 @@ def _with_maps(
     numbers = list(shown.numbers)
     has_gradient = explainer.predict is None
     n_ideals = explainer.n_ideals if len(means.names) <= MAX_IDEALS else 0
-    in_turn.n_wanted = sum(map(len, cases)) + has_gradient + n_ideals
+    in_turn.n_wanted = sum(map(len, cases)) + has_gradient * len(numbers) + n_ideals
     drawn = in_turn.made(
         explainer.show(
             _renumbered(cases, numbers),

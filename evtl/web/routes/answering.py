@@ -110,8 +110,8 @@ async def explain(request: Request, asked: Asked) -> Response:
 async def _served(
     request: Request, answer: Callable[..., Response], asked: Typed, *how: str | int | None
 ) -> Response:
-    """An answer in its turn; images take seconds to look at, for which nobody else waits."""
-    if asked.data:
+    """An answer in its turn; what takes seconds, images and what is at hand, holds nobody up."""
+    if asked.data or asked.available == "true":
         return await run_in_threadpool(answer, request, asked, *how)
     return await in_turn(request, answer, request, asked, *how)
 

@@ -23,7 +23,7 @@ function tell(id, text) {
 }
 
 const stages = JSON.parse(live.dataset.stages);
-let began = null;
+let began = null, ends = null, about = "about";
 
 function show(now) {
   const said = SAID[now.state];
@@ -33,16 +33,21 @@ function show(now) {
   part("bar").max = Math.max(now.total, 1);
   part("bar").value = now.done;
   const done = `${now.done.toLocaleString("en")} of ${now.total.toLocaleString("en")}`;
-  const count = now.done >= now.total ? live.dataset.done : done;
-  tell("count", now.total ? count : "");
-  const about = now.left_is_least ? "at least" : "about";
-  tell("left", now.left_s === null ? "" : `${about} ${duration(now.left_s)} left`);
+  const counted = now.done >= now.total ? live.dataset.done : done;
+  tell("count", now.total ? counted : "");
+  ends = now.left_s === null ? null : Date.now() + 1000 * now.left_s;
+  about = now.left_is_least ? "at least" : "about";
   began = now.spent_s === null ? null : Date.now() - 1000 * now.spent_s;
+  count();
 }
 
-setInterval(() => {
+function count() {
   tell("spent", began === null ? "" : `${duration((Date.now() - began) / 1000)} so far`);
-}, 1000);
+  const left = ends === null ? 0 : (ends - Date.now()) / 1000;
+  tell("left", left < 1 ? "" : `${about} ${duration(left)} left`);
+}
+
+setInterval(count, 1000);
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDE = 480, HIGH = 240, LEFT = 52, RIGHT = 12, TOP = 12, BOTTOM = 36;

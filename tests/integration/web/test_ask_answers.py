@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from evidence import queries
+from evidence.errors import EvtlError
 from evidence.records import RunRecord
 from evidence.store import Store
 from evtl import services
 from evtl.asking import TaskOptions
 from evtl.web.asked import Typed
+from evtl.web.routes import answering
 from recommender.records import Recommendation
 from tests.integration.web.visiting import Visit
 
@@ -184,6 +186,20 @@ def run(backbone: str, approach: str, head: str) -> RunRecord:
             "digests": {"data": "d"}, "versions": {}, "peak_memory_mb": 900.0,
         }
     )  # fmt: skip
+
+
+def test_what_is_at_hand_is_looked_for_without_holding_anybody_up(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first time that takes seconds."""
+
+    async def waits(*_what: object) -> None:
+        msg = "it waits for its turn"
+        raise EvtlError(msg)
+
+    monkeypatch.setattr(answering, "in_turn", waits)
+    assert visit.get("/api/recommend?modality=us&n=800&available=true").status_code == 200
+    assert "it waits for its turn" in visit.get("/api/recommend?modality=us&n=800").text
 
 
 def test_answers_are_worked_out_one_after_the_other(

@@ -2,6 +2,8 @@
 
 import json
 import re
+import time
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from evtl.jobs.queue import JobFolder, Queue
 from evtl.jobs.records import Progress, Started
 from evtl.web.settings import Settings
+from recommender.plan import parse_plan, read_plan
 from tests.integration.web.trainings import sample
 from tests.integration.web.visiting import Visit
 from tests.unit.trainer.toys import plan_of
@@ -57,37 +60,63 @@ def job_of(served: Settings, address: str) -> JobFolder:
     return Queue(served.runs).job(address.rpartition("/")[2])
 
 
+def hidden(page: str) -> dict[str, str]:
+    """What the forms of a page send beside what is typed."""
+    found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page)
+    return {name: unescape(text) for name, text in found}
+
+
 @pytest.mark.usefixtures("images")
-def test_an_answer_about_a_folder_is_trained_with_one_click(visit: Visit, served: Settings) -> None:
-    shown = visit.shown("/recommend?modality=us&anatomy=breast&goal=cost&data=set")
+def test_an_answer_about_a_folder_is_trained_as_shown_with_one_click(
+    visit: Visit, served: Settings
+) -> None:
+    asked = "modality=us&anatomy=breast&goal=cost&data=set"
+    shown = visit.shown(f"/recommend?{asked}")
+    assert "Edit the plan" in shown
     form = re.search(r'<form method="post" action="/train">(.*?)</form>', shown, re.S)
     assert form is not None
-    sent = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form[1]))
-    found = visit.post("/train", sent)
-    wanted = job_of(served, found.headers["location"]).job.wanted
+    found = visit.post("/train", hidden(form[1]))
+    job = job_of(served, found.headers["location"])
+    assert job.job.has_plan  # another may be recommended by the time that it is carried out
+    advised = parse_plan(json.dumps(visit.get(f"/api/recommend?{asked}").json()["plan"]), "advised")
+    assert read_plan(job.plan_file) == advised
+    wanted = job.job.wanted
     assert wanted is not None
-    assert (wanted.options.modality, wanted.options.goal) == ("us", "cost")
     assert wanted.predicted_s is not None
-    assert "Edit the plan" in shown
+
+
+def form_of(visit: Visit, address: str) -> dict[str, str]:
+    """What the page of a training sends where nothing is changed."""
+    shown = visit.shown(address)
+    assert "Recommended:" in shown
+    plan = re.search(r"<textarea[^>]*>(.*?)</textarea>", shown, re.S)
+    assert plan is not None
+    data = re.search(r'<input id="data" name="data" value="([^"]*)"', shown)
+    assert data is not None
+    return hidden(shown) | {"data": data[1], "plan": unescape(plan[1]).replace("\n", "\r\n")}
 
 
 @pytest.mark.usefixtures("images")
 def test_one_click_on_the_recommended_plan_starts_it(visit: Visit, served: Settings) -> None:
-    shown = visit.shown("/train?modality=us&anatomy=breast&n=20&data=set")
-    assert "Recommended:" in shown
-    sent = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', shown))
-    sent |= dict(re.findall(r'<input id="(data)" name="data" value="([^"]*)"', shown))
-    plan = re.search(r"<textarea[^>]*>(.*?)</textarea>", shown, re.S)
-    assert plan is not None
-    sent["plan"] = plan[1].replace("&#34;", '"').replace("\n", "\r\n")
+    sent = form_of(visit, "/train?modality=us&anatomy=breast&n=20") | {"data": "set"}
     found = visit.post("/train", sent)
     job = job_of(served, found.headers["location"])
-    assert not job.job.has_plan  # as it was shown: what is recommended for the images is trained
+    assert not job.job.has_plan  # no image was looked at: what is recommended for them is trained
     wanted = job.job.wanted
     assert wanted is not None
     assert (wanted.options.modality, wanted.options.n_images) == ("us", None)
     assert wanted.predicted_s is not None
     assert "It waits, number 1 in the queue." in visit.shown(found.headers["location"])
+
+
+@pytest.mark.parametrize("data", ["set", " other set "])
+def test_a_plan_for_a_folder_is_carried_out_on_this_folder_only(
+    visit: Visit, served: Settings, images: Path, data: str
+) -> None:
+    images.with_name(" other set ").symlink_to(images)
+    sent = form_of(visit, "/train?modality=us&anatomy=breast&data=set") | {"data": data}
+    job = job_of(served, visit.post("/train", sent).headers["location"])
+    assert job.job.has_plan == (data == "set")
 
 
 def test_a_program_is_told_the_networks_that_the_form_offers(visit: Visit) -> None:
@@ -275,6 +304,12 @@ def test_a_run_folder_that_is_broken_is_shown_as_far_as_it_can_be(
     assert visit.get("/runs").status_code == 200
 
 
+def test_a_failure_names_what_the_form_has_for_it(visit: Visit, served: Settings) -> None:
+    run_folder(served, status="failed", error="or --allow-leakage; evtl train --resume RUN")
+    shown = unescape(visit.shown("/runs/by-hand"))
+    assert "or “Train even where test images were trained on”; evtl train --resume RUN" in shown
+
+
 def test_images_elsewhere_are_not_gone_on_with_from_a_page(visit: Visit, served: Settings) -> None:
     folder = run_folder(served, status="failed", error="no memory")
     (folder / "begun.json").write_text(json.dumps({"data": "/etc"}), encoding="utf-8")
@@ -320,12 +355,14 @@ def test_the_live_page_tells_how_far_it_is_without_scripts(visit: Visit, served:
     address = started(visit)
     job = job_of(served, address)
     job.keep("started.json", Started(n=1, at="2026-01-01T12:00:00+00:00"))
-    progress = Progress(stage="training", done=30, total=90, first=10, began=0, at=40)
+    now = time.time()
+    progress = Progress(stage="training", done=30, total=90, first=10, began=now - 40, at=now)
     job.keep("progress.json", progress)
     with locks.alone(job.lock):
         shown = visit.shown(address)
         snapshot = visit.get(f"/api{address}").json()["snapshot"]
-    assert (snapshot["state"], snapshot["left_s"]) == ("running", 120)
+    assert snapshot["state"] == "running"
+    assert 100 < snapshot["left_s"] <= 120
     assert snapshot["left_is_least"]
     assert 'max="90" value="30"' in shown
     assert "30 of 90" in shown

@@ -83,13 +83,31 @@ def test_one_that_was_killed_is_replaced(server: Server) -> None:
     assert said(server.port, request("/sign-in")).statuses == [200]
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_none_outlives_the_one_that_started_them(server: Server, how: signal.Signals) -> None:
+#: A signal, and the exit status of a single process that it ends.
+ENDS = {signal.SIGTERM: 1, signal.SIGINT: 130, signal.SIGHUP: -1, signal.SIGKILL: -9}
+
+
+@pytest.mark.parametrize(("how", "status"), ENDS.items())
+def test_none_outlives_the_one_that_started_them(
+    server: Server, how: signal.Signals, status: int
+) -> None:
     answering = _answering(server.process.pid)
     server.end(how)
+    assert server.process.returncode == status
     until(lambda: not any(_command(str(pid)) for pid in answering))
     again = Server(server.place, server.port)
     try:
         assert said(again.port, request("/sign-in")).statuses == [200]
     finally:
         again.end()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_server_that_is_interrupted_while_it_begins_ends_without_a_fault(
+    tmp_path: Path, processes: int
+) -> None:
+    begun = Server(tmp_path, processes=processes)
+    os.killpg(begun.process.pid, signal.SIGINT)  # as Ctrl-C does
+    begun.end(signal.SIGINT)
+    assert begun.process.returncode == ENDS[signal.SIGINT]
+    assert begun.faults() == ""

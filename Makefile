@@ -52,7 +52,7 @@ test: $(VENV)/.installed-test $(VENV)/.installed-$(AXE)
 	$(VENV)/bin/mypy
 	MYPYPATH=benchmarks $(VENV)/bin/mypy benchmarks
 	$(VENV)/bin/lint-imports --no-cache
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 # Ten thousand examples where `make test` tries five hundred.
 nightly: $(VENV)/.installed-test

@@ -67,7 +67,8 @@ def test_from_a_question_to_a_report_with_a_heat_map(
     page.get_by_label("Approach", exact=True).select_option("feature_extractor")
     page.get_by_label("Device").select_option("cpu")
     with page.expect_response("**/events", timeout=TRAINING_MS) as streamed:
-        page.get_by_role("button", name="Train this").click()
+        page.get_by_role("button", name="Train this").dblclick()
+    assert len([*Queue(server.runs).jobs()]) == 1
     assert streamed.value.headers["content-type"].startswith("text/event-stream")
     run = page.url.rpartition("/")[2]
     # Told without a reload, which would forget the mark.

@@ -41,7 +41,7 @@ demo: $(VENV)/.installed
 # Without npm the browser tests that need it are skipped, which fails continuous integration.
 $(VENV)/.installed-$(AXE): $(VENV)/.installed-test
 	@if command -v npm >/dev/null; then \
-	    npm install --prefix $(VENV)/npm --no-save --no-audit --no-fund --silent $(AXE) && touch $@; \
+	    npm install --prefix $(VENV)/npm --no-save --no-audit --no-fund --loglevel error $(AXE) && touch $@; \
 	else echo "npm is not installed: pages are not searched for barriers"; fi
 
 axe: $(VENV)/.installed-$(AXE)

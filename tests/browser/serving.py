@@ -51,8 +51,10 @@ class Server:
         self.address, self.port = self._begun()
 
     def _command(self, port: int) -> list[str]:
+        # Tests that run in the background may be deaf to Ctrl-C, and their children with them.
         return [
-            sys.executable, "-m", "evtl", "serve", "--port", str(port), "--token", TOKEN,
+            "env", "--default-signal=INT,HUP", sys.executable, "-m", "evtl", "serve",
+            "--port", str(port), "--token", TOKEN,
             "--data-root", str(self.images), "--runs", str(self.runs),
         ]  # fmt: skip
 

@@ -167,10 +167,14 @@ def test_programs_are_told_what_the_command_line_tells(
 def test_a_recorded_run_changes_the_next_answer(visit: Visit, store: Store) -> None:
     before = visit.get(f"/api/recommend?{ASKED}").json()
     assert before["ranking"][0]["cost"]["source"] == "shipped"
+    assert re.search(r"<dd>about [^<]* on another machine</dd>", visit.shown(f"/recommend?{ASKED}"))
     best = before["ranking"][0]
     queries.record_run(store, run(best["backbone"], best["approach"], best["head"]))
     after = visit.get(f"/api/recommend?{ASKED}").json()
     assert after["ranking"][0]["cost"]["source"] != "shipped"
+    assert not re.search(
+        r"<dd>about [^<]* on another machine</dd>", visit.shown(f"/recommend?{ASKED}")
+    )
 
 
 def run(backbone: str, approach: str, head: str) -> RunRecord:

@@ -107,7 +107,11 @@ def test_a_server_that_is_interrupted_while_it_begins_ends_without_a_fault(
     tmp_path: Path, processes: int
 ) -> None:
     begun = Server(tmp_path, processes=processes)
-    os.killpg(begun.process.pid, signal.SIGINT)  # as Ctrl-C does
-    begun.end(signal.SIGINT)
+    try:
+        os.killpg(begun.process.pid, signal.SIGINT)  # as Ctrl-C does
+        begun.end(signal.SIGINT)
+    finally:
+        if begun.lives:
+            begun.kill()
     assert begun.process.returncode == ENDS[signal.SIGINT]
     assert begun.faults() == ""

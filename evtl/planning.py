@@ -13,6 +13,7 @@ from evidence import queries
 from evidence.records import Corpus
 from evidence.store import Store
 from evidence.vocabulary import Approach, Head
+from evtl import snapshot
 from evtl.asking import TaskOptions, explain_invalid, question
 from recommender.errors import RecommendationError
 from recommender.plan import BLOCKS, TrainingPlan
@@ -107,7 +108,7 @@ def predicted_s(plan: TrainingPlan) -> float | None:
     """Seconds that a plan is predicted to take; None where no run was alike."""
     from recommender.grounds import grounds  # noqa: PLC0415  (numpy only here)
 
-    corpus = queries.corpus(Store())
+    corpus = snapshot.current().corpus
     named = {each.name: each for each in corpus.backbones}
     backbone = named.get(plan.backbone.name)
     if not plan.is_single or backbone is None or backbone.n_macs is None:
